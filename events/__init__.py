@@ -1,0 +1,1 @@
+"""What happened: the vocabulary of selling. Pure; stdlib, pydantic and msgspec only."""

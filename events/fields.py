@@ -1,0 +1,109 @@
+"""What the fields of an event are, read from their types: refusals, samples, schema and catalogue build on it."""
+
+import ast
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from inspect import cleandoc, get_annotations, getsource
+from itertools import pairwise
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic.fields import FieldInfo
+
+from events.words import Allowed, Personal
+
+NO_EXAMPLE = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventField:
+    """One field of an event, or of an object within one."""
+
+    name: str
+    required: bool
+    default: Any
+    personal: bool
+    allowed: str
+    """What it allows, in words."""
+    example: Any
+    """A valid value as it stands in JSON, or ``NO_EXAMPLE``."""
+    inner: type | None
+    """The class of the object, or of the objects in the list, that it holds."""
+
+
+def fields_of(shape: type) -> tuple[EventField, ...]:
+    """The fields of an event, or of an object within one: its own, the common dimensions, ``attributes``."""
+    return _fields_of(shape)
+
+
+@cache
+def _fields_of(shape: type) -> tuple[EventField, ...]:
+    assert is_dataclass(shape)
+    hints = get_type_hints(shape, include_extras=True)
+    present = {field.name: field.default for field in fields(shape)}
+    nearest = dict.fromkeys(name for owner in shape.__mro__ for name in get_annotations(owner))
+    return tuple(_field(name, hints[name], present[name]) for name in nearest if name in present)
+
+
+@cache
+def meanings(shape: type) -> dict[str, str]:
+    """What is written below the fields of an event in the source text: field to sentences."""
+    found: dict[str, str] = {}
+    for owner in reversed([base for base in shape.__mro__ if is_dataclass(base)]):
+        (tree,) = ast.parse(getsource(owner)).body
+        assert isinstance(tree, ast.ClassDef)
+        for line, below in pairwise(tree.body):
+            match line, below:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(value=ast.Constant(str(text))):
+                    found[name] = cleandoc(text).replace("``", "`")
+    return found
+
+
+def _field(name: str, hint: Any, default: Any) -> EventField:
+    marks: list[Any] = []
+    base = _unwrapped(hint, marks)
+    inner = next((part for part in (base, *get_args(base)) if is_dataclass(part)), None)
+    examples = [mark.examples[0] for mark in marks if isinstance(mark, FieldInfo) and mark.examples]
+    return EventField(
+        name=name,
+        required=default is MISSING,
+        default=None if default is MISSING else default,
+        personal=Personal() in marks,
+        allowed=_allowed(base, marks),
+        example=examples[-1] if examples else _derived_example(base),
+        inner=inner if isinstance(inner, type) else None,
+    )
+
+
+def _unwrapped(hint: Any, marks: list[Any]) -> Any:
+    """The bare type of a field that may be absent; its marks are collected, the outermost last."""
+    if get_origin(hint) is Annotated:
+        bare = _unwrapped(get_args(hint)[0], marks)
+        marks.extend(hint.__metadata__)
+        return bare
+    if isinstance(hint, UnionType) or NoneType in get_args(hint):
+        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+        return _unwrapped(hint, marks)
+    return hint
+
+
+def _allowed(base: Any, marks: list[Any]) -> str:
+    for mark in reversed(marks):
+        if isinstance(mark, Allowed):
+            return mark.words
+    if get_origin(base) is Literal:
+        return ", ".join(get_args(base))
+    if base is bool:
+        return "true or false"
+    assert is_dataclass(base), f"{base} in a field: add Allowed(…), so that a refusal can say what is allowed"
+    return "an object with " + ", ".join(field.name for field in fields(base))
+
+
+def _derived_example(base: Any) -> Any:
+    if get_origin(base) is Literal:
+        return get_args(base)[0]
+    if base is bool:
+        return False
+    if is_dataclass(base) and isinstance(base, type):
+        return {field.name: field.example for field in fields_of(base)}
+    return NO_EXAMPLE

@@ -1,0 +1,34 @@
+"""The whole vocabulary: every event type there is, by its wire name."""
+
+from typing import Final
+
+from events import (
+    activities,
+    corrections,
+    customers,
+    deals,
+    leads,
+    orders,
+    people,
+    planning,
+    spend,
+    surveys,
+)
+from events.base import SalesEvent
+
+EVENTS: Final[tuple[type[SalesEvent], ...]] = (
+    *leads.EVENTS,
+    *deals.EVENTS,
+    *activities.EVENTS,
+    *orders.EVENTS,
+    *customers.EVENTS,
+    *surveys.EVENTS,
+    *spend.EVENTS,
+    *people.EVENTS,
+    *planning.EVENTS,
+    *corrections.EVENTS,
+)
+
+BY_TYPE: Final[dict[str, type[SalesEvent]]] = {event.TYPE: event for event in EVENTS}
+
+assert len(BY_TYPE) == len(EVENTS), "two event types share a wire name"

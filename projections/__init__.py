@@ -1,0 +1,1 @@
+"""What it means: books, ledger, KPIs, questions. Pure; computed from events alone."""

@@ -1,0 +1,78 @@
+"""Answers as they leave: money as decimal strings, counts as integers, ratios as numbers. Rounded here and only here."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from events.envelope import to_text
+from events.words import major
+from projections.ask import Answered, Row
+from projections.catalogue import Kpi
+from projections.formula import Undefined, Unit, Value
+
+
+def as_json(answered: Answered, position: int, recorded_ms: int) -> dict[str, Any]:
+    """The answer of CONTRACT section 3."""
+    kpi = answered.question.kpi
+    told: dict[str, Any] = {"kpi": kpi.name, "variant": kpi.variant, "unit": kpi.unit}
+    if any(part.unit == "money" for part in kpi.parts):
+        told["currency"] = answered.currency
+    return told | {
+        "question": answered.question.as_told(),
+        "definition": definition(kpi),
+        "cut": {"position": position, "recorded": to_text(recorded_ms) if position else None},
+        "rows": [row_json(answered, row) for row in answered.rows],
+    }
+
+
+def definition(kpi: Kpi) -> dict[str, str]:
+    """What the number means, in words, and the hash of everything that makes it."""
+    return {"text": f"{kpi.meaning} {kpi.id} = {kpi.formula.words()}", "hash": kpi.hash}
+
+
+def row_json(answered: Answered, row: Row) -> dict[str, Any]:
+    """One row: period, dimensions, value, parts, and the reason where there is no value."""
+    kpi = answered.question.kpi
+    told: dict[str, Any] = {"period": row.period.label, **dict(zip(answered.question.by, row.cell, strict=True))}
+    told["value"] = shown(row.value, kpi.unit, answered.currency)
+    told["parts"] = {part.name: shown(row.parts[part.name], part.unit, answered.currency) for part in kpi.parts}
+    if isinstance(row.value, Undefined):
+        told["reason"] = row.value.reason
+        if row.value.detail:
+            told["missing"] = row.value.detail
+    return told
+
+
+def shown(value: Value, unit: Unit, currency: str) -> str | int | float | None:
+    """One value in its unit; money is rounded half-even to the minor unit."""
+    if isinstance(value, Undefined):
+        return None
+    if unit == "money":
+        return major(round(value), currency)
+    if unit in ("count", "ms") and value.denominator == 1:
+        return int(value)
+    return _number(value)
+
+
+def _number(value: Fraction) -> float:
+    return value.numerator / value.denominator
+
+
+def people(value: Any, unit: str) -> str:
+    """One shown value for a person: ``63.15 %``, ``51.8 days``; a dash where there is none."""
+    if value is None:
+        return "–"
+    match unit:
+        case "ratio":
+            return f"{value * 100:,.2f} %"
+        case "money":
+            whole, _, part = str(value).partition(".")
+            return f"{int(whole):,}{part and '.' + part}" if whole != "-0" else str(value)
+        case "count":
+            return f"{value:,}"
+    return f"{value:,.2f}"
+
+
+def parts_json(parts: Mapping[str, Value], kpi: Kpi, currency: str) -> dict[str, Any]:
+    """The parts of a row by name."""
+    return {part.name: shown(parts[part.name], part.unit, currency) for part in kpi.parts}

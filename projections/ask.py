@@ -1,0 +1,267 @@
+"""Asking: a question, the ledger behind a ``run`` function, and an exact answer at one cut."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+from events.currencies import EXPONENTS
+from projections.definitions import Calendar, Definitions
+from projections.formula import Part, Undefined, Value
+from projections.periods import FOREVER, Period, TooManyPeriods, moment, periods
+from projections.plan import Planner, Span, edges, spans
+from projections.question import ENTITIES, BadQuestion, Question
+
+Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
+"""Runs a SELECT with bound parameters and gives its rows."""
+Cell = tuple[str | None, ...]
+"""The values of the dimensions asked by; None where not known."""
+Place = tuple[int, Cell]
+"""A period, by its number, and a cell."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell of an answer in one period: its value and the parts it was computed from, exact."""
+
+    period: Period
+    cell: Cell
+    value: Value
+    parts: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The rows of an answer, in order, and how they were asked."""
+
+    question: Question
+    currency: str
+    rows: list[Row]
+
+
+class Asker:
+    """Answers questions of one tenant at one cut."""
+
+    def __init__(
+        self, run: Run, tenant: str, position: int, recorded_ms: int, definitions: Definitions, lifespan_years: int
+    ) -> None:
+        self._run = run
+        self._tenant = tenant
+        self._position = position
+        self._now_ms = recorded_ms
+        self._definitions = definitions
+        self._lifespan: Final = Fraction(lifespan_years)
+
+    def answer(self, question: Question) -> Answered:
+        """The answer to a question. Raises BadQuestion where its stretch of time is not allowed."""
+        currency = question.currency or self._definitions.calendar.currency
+        planner = Planner(question, self._tenant, self._position, self._definitions, currency)
+        stretch = self.periods(question)
+        values = {part.name: self._part(part, stretch, planner, question) for part in question.kpi.parts}
+        found = [
+            self._row(question, stretch[number], number, cell, values)
+            for number, cell in _grid(question, values, len(stretch))
+        ]
+        return Answered(question, currency, _ordered(question, found))
+
+    def planner(self, question: Question) -> Planner:
+        """The planner of a question, for its evidence."""
+        currency = question.currency or self._definitions.calendar.currency
+        return Planner(question, self._tenant, self._position, self._definitions, currency)
+
+    def periods(self, question: Question) -> list[Period]:
+        """The periods a question is about. Without ``from`` and ``to``: as far as its postings reach."""
+        calendar = self._definitions.calendar
+        low = _moment("from", question.from_, calendar)
+        high = _moment("to", question.to, calendar)
+        if low is not None and high is not None and low >= high:
+            raise BadQuestion(
+                "from", f"{question.from_!r} is not before to {question.to!r}; allowed: an earlier moment"
+            )
+        if question.grain != "total" and (low is None or high is None):
+            first, last = self._reach(question)
+            low = first if low is None else low
+            high = max(last + 1, low + 1) if high is None else high
+            if question.from_ is None:
+                low = min(low, high - 1)
+        low, high = FOREVER[0] if low is None else low, FOREVER[1] if high is None else high
+        try:
+            return periods(question.grain, low, high, calendar)
+        except TooManyPeriods as error:
+            raise BadQuestion("grain", f"{error}; allowed: a coarser grain or a shorter stretch") from error
+
+    def _reach(self, question: Question) -> tuple[int, int]:
+        """The first and last moment of the postings behind a KPI; the cut's moment where there are none."""
+        measures = sorted({name for part in question.kpi.parts if part.source for name in part.source.measures})
+        rows = self._run(
+            "SELECT count(), min(at_ms), max(at_ms) FROM {postings} WHERE tenant = {tenant:String} "
+            "AND position <= {cut:UInt64} AND measure IN {measures:Array(String)}",
+            {"tenant": self._tenant, "cut": self._position, "measures": measures},
+        )
+        count, first, last = rows[0]
+        return (first, last) if count else (self._now_ms, self._now_ms)
+
+    def _part(self, part: Part, stretch: Sequence[Period], planner: Planner, question: Question) -> dict[Place, Value]:
+        windows = spans(part, stretch, self._now_ms, self._definitions.calendar)
+        match part.special:
+            case "rep_days":
+                if question.grain == "hour":
+                    raise BadQuestion("grain", "'hour' is finer than a working day; allowed: day or coarser")
+                return rep_days(question, windows, self._definitions, self._now_ms)
+            case "lifespan":
+                return {}
+        select = planner.select(part, windows)
+        rows = self._run(select.sql, select.parameters)
+        if part.stat == "sum":
+            return self._sums(part, windows, rows, planner, len(question.by))
+        starts = {window.start: number for number, window in enumerate(windows)}
+        covering = part.source is not None and bool(part.source.covers)
+        return {(row[0] if covering else starts[row[0]], _cell(row[1:-1])): Fraction(row[-1]) for row in rows}
+
+    def _sums(
+        self, part: Part, windows: Sequence[Span], rows: Iterable[tuple[Any, ...]], planner: Planner, dims: int
+    ) -> dict[Place, Value]:
+        """Sums between edges, put together to windows."""
+        between = edges(windows)
+        places = {edge: number for number, edge in enumerate(between)}
+        sums: dict[tuple[Cell, tuple[Any, ...]], list[tuple[int, Value]]] = {}
+        for row in rows:
+            value: Value = Fraction(row[-1])
+            rest = row[1 + dims : -1]
+            if part.unit == "money":
+                value, rest = self._converted(row[-1], rest[0], rest[1], planner), rest[2:]
+            sums.setdefault((_cell(row[1 : 1 + dims]), rest), []).append((places[row[0]], value))
+        found: dict[Place, Value] = {}
+        for (cell, weight), added in sums.items():
+            for number, total in _windowed(windows, between, added):
+                if part.weighted:
+                    total = self._weighted(total, weight, windows[number].end)
+                found[number, cell] = _plus(found.get((number, cell), Fraction(0)), total)
+        return found
+
+    @staticmethod
+    def _converted(amount: int, currency: str, rate_edge: int, planner: Planner) -> Value:
+        """Minor units of the answer's currency, exact, at the rate in force."""
+        if not amount or currency == planner.currency:
+            return Fraction(amount)
+        rates = planner.rates.get(currency, [])
+        place = bisect_right(rates, rate_edge, key=lambda rate: rate[0])
+        if not place:
+            return Undefined("missing_rate", f"{currency}/{planner.currency}")
+        scale = Fraction(10 ** EXPONENTS[planner.currency], 10 ** EXPONENTS[currency])
+        return amount * rates[place - 1][1] * scale
+
+    def _weighted(self, total: Value, weight: tuple[Any, ...], at_ms: int) -> Value:
+        pipeline, stage, ppm = weight
+        if isinstance(total, Undefined) or not total:
+            return total
+        if ppm >= 0:
+            return total * Fraction(ppm, 1_000_000)
+        _, probability = self._definitions.pipelines(at_ms - 1).get((pipeline, stage), (0, None))
+        if probability is None:
+            return Undefined("missing_probability", f"{pipeline}/{stage}")
+        return total * probability
+
+    def _row(
+        self, question: Question, period: Period, number: int, cell: Cell, values: Mapping[str, Mapping[Place, Value]]
+    ) -> Row:
+        parts: dict[str, Value] = {}
+        for part in question.kpi.parts:
+            nothing: Value = Undefined("no_data") if part.stat == "median" else Fraction(0)
+            parts[part.name] = values[part.name].get((number, cell), nothing)
+            if part.special == "lifespan":
+                parts[part.name] = self._lifespan
+        return Row(period, cell, question.kpi.formula.value(parts), parts)
+
+
+def _windowed(
+    windows: Sequence[Span], between: Sequence[int], added: Iterable[tuple[int, Value]]
+) -> Iterable[tuple[int, Value]]:
+    """The sum of each window in which anything was added."""
+    sums = sorted(added, key=lambda each: each[0])
+    for number, window in enumerate(windows):
+        inside = [value for place, value in sums if window.start <= between[place] < window.end]
+        if inside:
+            total: Value = Fraction(0)
+            for value in inside:
+                total = _plus(total, value)
+            yield number, total
+
+
+def _plus(left: Value, right: Value) -> Value:
+    if isinstance(left, Undefined):
+        return left
+    return right if isinstance(right, Undefined) else left + right
+
+
+def _cell(values: Sequence[str]) -> Cell:
+    return tuple(value or None for value in values)
+
+
+def _moment(field: str, text: str | None, calendar: Calendar) -> int | None:
+    if text is None:
+        return None
+    try:
+        return moment(text, calendar)
+    except ValueError as error:
+        raise BadQuestion(field, f"{text!r} is no moment; {error}") from error
+
+
+def _grid(question: Question, values: Mapping[str, Mapping[Place, Value]], count: int) -> list[Place]:
+    """Every period with every cell that has something in any; only what there is, where cells are entities."""
+    some = {place for found in values.values() for place, value in found.items() if value != 0}
+    if any(name in ENTITIES for name in question.by):
+        return sorted(some, key=lambda place: (place[0], _key(place[1])))
+    cells = {cell for found in values.values() for _, cell in found} if question.by else {()}
+    return [(number, cell) for number in range(count) for cell in sorted(cells, key=_key)]
+
+
+def _key(cell: Cell) -> tuple[tuple[bool, str], ...]:
+    return tuple((value is None, value or "") for value in cell)
+
+
+def _ordered(question: Question, rows: list[Row]) -> list[Row]:
+    """In the order asked for, the undefined last; at most as many as asked for."""
+    order = question.order or "period"
+    falling, name = order.startswith("-"), order.lstrip("-")
+    if name == "value":
+        known = [row for row in rows if isinstance(row.value, Fraction)]
+        known.sort(key=lambda row: row.value, reverse=falling)  # type: ignore[arg-type,return-value]
+        rows = known + [row for row in rows if not isinstance(row.value, Fraction)]
+    elif name == "period":
+        rows = sorted(rows, key=lambda row: row.period.from_ms, reverse=falling)
+    else:
+        place = question.by.index(name)
+        rows = sorted(rows, key=lambda row: _key((row.cell[place],)), reverse=falling)
+    return rows[: question.limit]
+
+
+def rep_days(question: Question, windows: Sequence[Span], definitions: Definitions, now_ms: int) -> dict[Place, Value]:
+    """Reps in place times working days, by window. A day on which a rep moved counts for where it moved to."""
+    calendar = definitions.calendar
+    wanted = dict(question.where)
+    stints = sorted(definitions.stints(), key=lambda stint: (stint.rep_id, stint.from_ms))
+    found: dict[Place, Value] = {}
+    for stint, after in zip(stints, [*stints[1:], None], strict=True):
+        if any((getattr(stint, name) or "") not in values for name, values in wanted.items()):
+            continue
+        first, end = (
+            calendar.day(stint.from_ms),
+            calendar.day(min(stint.to_ms or now_ms + 1, now_ms + 1) - 1) + timedelta(1),
+        )
+        if after is not None and after.rep_id == stint.rep_id:
+            end = min(end, calendar.day(after.from_ms))
+        cell = tuple(getattr(stint, name) or None for name in question.by)
+        for number, window in enumerate(windows):
+            days = calendar.working_days(*_days(first, end, window, now_ms, calendar))
+            if days:
+                found[number, cell] = _plus(found.get((number, cell), Fraction(0)), Fraction(days))
+    return found
+
+
+def _days(first: Any, end: Any, window: Span, now_ms: int, calendar: Calendar) -> tuple[Any, Any]:
+    low = first if window.start == FOREVER[0] else max(first, calendar.day(window.start))
+    last = min(window.end, now_ms + 1) - 1
+    return low, min(end, calendar.day(last) + timedelta(1))

@@ -1,0 +1,1 @@
+"""One book per kind of entity: the posting rules of its history."""

@@ -1,0 +1,83 @@
+"""The book of an order: placed, refunded.
+
+Measures: ``order`` (count, amount and cost), or ``fulfilment`` where the order fulfils a deal (then its amount is in
+the deal's), ``refund`` (amount) and ``order_returned`` (count, once all of it is refunded).
+"""
+
+from msgspec.structs import replace
+
+from events.envelope import Fact
+from events.orders import OrderPlaced, OrderRefunded
+from events.words import minor
+from projections.posting import NOWHERE, Posting, merged
+
+
+class OrderBook:
+    """One order. Told again under another id it is the same order: the difference is posted."""
+
+    __slots__ = ("dims", "placed", "refunded", "returned")
+
+    def __init__(self) -> None:
+        self.dims = NOWHERE
+        self.placed: Posting | None = None
+        self.refunded = 0
+        """Minor units given back in the currency of the order."""
+        self.returned = False
+
+    def post(self, fact: Fact) -> list[Posting]:
+        """The lines that this event adds."""
+        match fact.data:
+            case OrderPlaced() as placed:
+                lines = self._place(fact, placed)
+            case OrderRefunded() as refund:
+                lines = [self._refund(fact, refund)]
+            case other:
+                raise AssertionError(f"{other.TYPE} is no event of an order")
+        return lines + self._return(fact)
+
+    def _place(self, fact: Fact, event: OrderPlaced) -> list[Posting]:
+        assert event.currency is not None, "the codec names the currency of every amount"
+        self.dims = merged(self.dims, event, customer=event.customer_id, deal=event.deal_id)
+        line = Posting(
+            measure="fulfilment" if self.dims.deal else "order", at_ms=fact.at_ms, event=fact.position, count=1,
+            dims=self.dims, amount=minor(event.amount), cost=minor(event.cost) if event.cost is not None else 0,
+            currency=event.currency, basis_ms=fact.at_ms, since_ms=fact.at_ms,
+        )  # fmt: skip
+        before, self.placed = self.placed, line
+        if before is None:
+            return [line]
+        self.placed = replace(line, since_ms=before.since_ms)
+        back = replace(
+            before,
+            at_ms=fact.at_ms,
+            basis_ms=fact.at_ms,
+            event=fact.position,
+            count=0,
+            amount=-before.amount,
+            cost=-before.cost,
+        )
+        again = replace(self.placed, count=0, dims=replace(line.dims, outcome="corrected"))
+        return [replace(back, dims=replace(back.dims, outcome="corrected")), again]
+
+    def _refund(self, fact: Fact, event: OrderRefunded) -> Posting:
+        assert event.currency is not None, "the codec names the currency of every amount"
+        self.dims = merged(self.dims, event)
+        amount = minor(event.amount)
+        if self.placed is None or self.placed.currency == event.currency:
+            self.refunded += amount
+        return Posting(
+            measure="refund", at_ms=fact.at_ms, event=fact.position, dims=self.dims, count=1, amount=amount,
+            currency=event.currency, basis_ms=fact.at_ms,
+        )  # fmt: skip
+
+    def _return(self, fact: Fact) -> list[Posting]:
+        """Once nothing of the order is left the customer bought nothing by it."""
+        if self.returned or self.placed is None or self.refunded < max(self.placed.amount, 1):
+            return []
+        self.returned = True
+        return [
+            Posting(
+                measure="order_returned", at_ms=fact.at_ms, event=fact.position, dims=self.dims, count=1,
+                basis_ms=fact.at_ms, since_ms=self.placed.since_ms,
+            )
+        ]  # fmt: skip

@@ -1,0 +1,54 @@
+"""All books, by the kind of entity they are about."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from events.envelope import Fact
+from projections.books.activity import SurveyBook, TouchpointBook, TrainingBook
+from projections.books.customer import CustomerBook
+from projections.books.deal import DealBook
+from projections.books.definition import DefinitionBook
+from projections.books.lead import LeadBook
+from projections.books.order import OrderBook
+from projections.books.rep import RepBook
+from projections.books.spend import SpendBook
+from projections.posting import Posting
+
+
+class Book(Protocol):
+    """The posting rules of one entity: a fold over its events, in the order they occurred."""
+
+    def post(self, fact: Fact) -> list[Posting]:
+        """The lines that the next event adds."""
+
+
+BOOKS: Final[dict[str, type[Book]]] = {
+    "deal": DealBook,
+    "lead": LeadBook,
+    "customer": CustomerBook,
+    "order": OrderBook,
+    "touchpoint": TouchpointBook,
+    "survey": SurveyBook,
+    "training": TrainingBook,
+    "spend": SpendBook,
+    "rep": RepBook,
+    "target": DefinitionBook,
+    "rates": DefinitionBook,
+    "pipeline": DefinitionBook,
+    "calendar": DefinitionBook,
+    "voiding": DefinitionBook,
+}
+
+ALONE: Final = frozenset({"touchpoint", "survey", "training", "spend", "target", "rates", "calendar", "voiding"})
+"""Kinds whose every event is an entity of its own: a history of one."""
+
+
+def postings(kind: str, history: Sequence[Fact]) -> list[Posting]:
+    """What an entity's history is worth: the lines of its events, taken in order of (occurred, position)."""
+    book = BOOKS[kind]()
+    return [line for fact in sorted(history, key=order) for line in book.post(fact)]
+
+
+def order(fact: Fact) -> tuple[int, int]:
+    """Events of one entity are ordered by occurred time, then position."""
+    return fact.at_ms, fact.position

@@ -1,0 +1,153 @@
+"""Formulas: what a KPI is made of. Parts are summed exactly; ratios are computed from the sums, at the very end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal
+
+from projections.sources import Source
+
+Unit = Literal["money", "count", "ratio", "days", "per_day", "score", "ms"]
+Window = Literal["period", "point", "year", "start", "year_start"]
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """No value, and why: ``zero_denominator``, ``no_data``, ``missing_rate`` …"""
+
+    reason: str
+    detail: str = ""
+
+
+Value = Fraction | Undefined
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A tree of parts and operations. ``+ - * /`` build it; ``value`` computes it; ``words`` spells it out."""
+
+    operation: str = ""
+    operands: tuple["Formula", ...] = ()
+
+    def __add__(self, other: "Formula") -> "Formula":
+        return Formula("+", (self, other))
+
+    def __sub__(self, other: "Formula") -> "Formula":
+        return Formula("-", (self, other))
+
+    def __mul__(self, other: "Formula") -> "Formula":
+        return Formula("*", (self, other))
+
+    def __truediv__(self, other: "Formula") -> "Formula":
+        return Formula("/", (self, other))
+
+    def value(self, parts: Mapping[str, Value]) -> Value:
+        """The value of the formula over its parts; undefined as soon as one of them is."""
+        values = [operand.value(parts) for operand in self.operands]
+        for value in values:
+            if isinstance(value, Undefined):
+                return value
+        left, right = (value for value in values if isinstance(value, Fraction))
+        return _compute(self.operation, left, right)
+
+    def parts(self) -> tuple["Part", ...]:
+        """Its parts, each once, in order of appearance."""
+        return tuple(dict.fromkeys(part for operand in self.operands for part in operand.parts()))
+
+    def words(self) -> str:
+        """The formula as people write it: ``won / (won + lost)``."""
+        left, right = (operand.words() for operand in self.operands)
+        if self.operation == "or":
+            return f"{left} (where undefined or 0: {right})"
+        spaced = [f"({word})" if " " in word and _loose(op) else word for word, op in zip((left, right), self.operands)]
+        text = (left, right) if self.operation == "+" else spaced
+        return f"{text[0]} {self.operation} {text[1]}"
+
+
+def _loose(operand: Formula) -> bool:
+    return not isinstance(operand, Part)
+
+
+def _compute(operation: str, left: Fraction, right: Fraction) -> Value:
+    match operation:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return left / right if right else Undefined("zero_denominator")
+    raise AssertionError(f"{operation} is no operation")
+
+
+@dataclass(frozen=True)
+class Constant(Formula):
+    """A plain number."""
+
+    number: int = 0
+
+    def value(self, parts: Mapping[str, Value]) -> Value:
+        return Fraction(self.number)
+
+    def parts(self) -> tuple["Part", ...]:
+        return ()
+
+    def words(self) -> str:
+        return f"{self.number:_}".replace("_", ",")
+
+
+@dataclass(frozen=True)
+class Inverse(Formula):
+    """One over the first operand, or the fallback where nothing is known or it is nothing."""
+
+    rate: Formula = Constant()
+    fallback: Formula = Constant()
+
+    def value(self, parts: Mapping[str, Value]) -> Value:
+        rate = self.rate.value(parts)
+        if isinstance(rate, Fraction) and rate:
+            return 1 / rate
+        return self.fallback.value(parts)
+
+    def parts(self) -> tuple["Part", ...]:
+        return tuple(dict.fromkeys(self.rate.parts() + self.fallback.parts()))
+
+    def words(self) -> str:
+        return f"1 / ({self.rate.words()}), or {self.fallback.words()} where that is 0 or unknown"
+
+
+@dataclass(frozen=True)
+class Part(Formula):
+    """A number summed over the rows of a source.
+
+    ``expression`` is what a row adds; ``window`` which rows belong to a period: those in it (``period``), all before
+    its end (``point``), those of the twelve months before its end (``year``), or those standing at the start of
+    either (``start``, ``year_start``). ``stat`` is ``sum``, ``median`` or ``distinct`` (of ``key``, where
+    ``condition`` holds).
+    """
+
+    name: str = ""
+    source: Source | None = None
+    expression: str = "count"
+    unit: Unit = "count"
+    window: Window = "period"
+    stat: Literal["sum", "median", "distinct"] = "sum"
+    key: str = ""
+    condition: str = ""
+    weighted: bool = False
+    """Multiplied by the probability in force: the deal's own, else its stage's."""
+    special: Literal["", "rep_days", "lifespan"] = ""
+    """Not from postings: working days of reps in place, or a setting."""
+
+    def value(self, parts: Mapping[str, Value]) -> Value:
+        return parts[self.name]
+
+    def parts(self) -> tuple["Part", ...]:
+        return (self,)
+
+    def words(self) -> str:
+        return self.name
+
+
+DAY_MS: Final = Constant(number=86_400_000)

@@ -1,0 +1,149 @@
+"""Periods: a stretch of time cut into hours, days, weeks, months, quarters, years, in the tenant's zone."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from events.envelope import RFC_3339, to_moment, to_ms
+from projections.definitions import Calendar
+
+GRAINS: Final = ("hour", "day", "week", "month", "quarter", "year", "total")
+MOST: Final = 20_000
+"""The most periods one answer may have."""
+FOREVER: Final = (-(10**15), 10**15)
+"""Unbounded, in milliseconds."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """From ``from_ms`` up to, not including, ``to_ms``."""
+
+    label: str
+    from_ms: int
+    to_ms: int
+
+
+class TooManyPeriods(Exception):
+    """The stretch has more periods of this grain than an answer may have."""
+
+
+def periods(grain: str, from_ms: int, to_ms: int, calendar: Calendar) -> list[Period]:
+    """The periods of a stretch, in order; the first and last are clipped to it. Raises TooManyPeriods."""
+    if grain == "total":
+        return [Period("total", from_ms, to_ms)]
+    found: list[Period] = []
+    for label, start, end in _steps(grain, from_ms, calendar):
+        if start >= to_ms:
+            return found
+        if len(found) == MOST:
+            raise TooManyPeriods(f"has more than {MOST} periods of one {grain}")
+        found.append(Period(label, max(start, from_ms), min(end, to_ms)))
+    return found
+
+
+def _steps(grain: str, from_ms: int, calendar: Calendar) -> Iterator[tuple[str, int, int]]:
+    if grain == "hour":
+        yield from _hours(from_ms, calendar)
+        return
+    day = first_day(grain, calendar.day(from_ms), calendar)
+    start = calendar.midnight(day)
+    while True:
+        after = next_day(grain, day)
+        end = calendar.midnight(after)
+        yield label(grain, day), start, end
+        day, start = after, end
+
+
+def _hours(from_ms: int, calendar: Calendar) -> Iterator[tuple[str, int, int]]:
+    local = to_moment(from_ms).astimezone(calendar.zone(from_ms))
+    start = from_ms - (local.minute * 60 + local.second) * 1000 - local.microsecond // 1000
+    while True:
+        moment = to_moment(start).astimezone(calendar.zone(start))
+        yield moment.isoformat(timespec="minutes"), start, start + 3_600_000
+        start += 3_600_000
+
+
+def first_day(grain: str, day: date, calendar: Calendar) -> date:
+    """The first day of the period that ``day`` lies in."""
+    match grain:
+        case "week":
+            return day - timedelta(days=(day.weekday() - calendar.week_start) % 7)
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return day.replace(month=day.month - (day.month - 1) % 3, day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+    return day
+
+
+def next_day(grain: str, day: date) -> date:
+    """The first day of the next period."""
+    months = {"month": 1, "quarter": 3, "year": 12}.get(grain)
+    if months is None:
+        return day + timedelta(days=7 if grain == "week" else 1)
+    return add_months(day, months)
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day that many months on; the last day of the month where there is none."""
+    count = day.year * 12 + day.month - 1 + months
+    year, month = divmod(count, 12)
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month + 1, last)
+        except ValueError:
+            continue
+    raise AssertionError("every month has 28 days")
+
+
+def label(grain: str, day: date) -> str:
+    """How the period that begins on ``day`` is called: ``2026-Q4``, ``2026-11``, ``2026-W47``."""
+    match grain:
+        case "week":
+            year, week, weekday = day.isocalendar()
+            return f"{year}-W{week:02d}" if weekday == 1 else f"{day.isoformat()}/P7D"
+        case "month":
+            return f"{day:%Y-%m}"
+        case "quarter":
+            return f"{day.year:04d}-Q{(day.month + 2) // 3}"
+        case "year":
+            return f"{day.year:04d}"
+    return day.isoformat()
+
+
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?|-Q([1-4]))?\Z", re.ASCII)
+
+
+def moment(text: str, calendar: Calendar) -> int:
+    """The moment a text names: a day, month, quarter or year begins at midnight of the tenant's zone.
+
+    Raises ValueError, in words, for anything else.
+    """
+    if RFC_3339.match(text):
+        return to_ms(datetime.fromisoformat(text).astimezone(UTC))
+    found = _DATE.match(text)
+    if not found:
+        raise ValueError('allowed: "2026-11-22", "2026-11", "2026-Q4", "2026" or RFC 3339 with an offset')
+    year, month, day, quarter = found.groups()
+    month = str(int(quarter) * 3 - 2) if quarter else month or "1"
+    return calendar.midnight(date(int(year), int(month), int(day or 1)))
+
+
+def a_year_before(at_ms: int, calendar: Calendar) -> int:
+    """The moment twelve months earlier, by the tenant's calendar."""
+    if at_ms in FOREVER:
+        return at_ms
+    local = to_moment(at_ms).astimezone(calendar.zone(at_ms))
+    earlier = datetime.combine(add_months(local.date(), -12), local.time())
+    return to_ms(earlier.replace(tzinfo=calendar.zone(at_ms)).astimezone(UTC))
+
+
+def wall_ms(at_ms: int, calendar: Calendar) -> int:
+    """What the tenant's clock on the wall shows at a moment, written as if it were UTC."""
+    if at_ms in FOREVER:
+        return at_ms
+    local = to_moment(at_ms).astimezone(calendar.zone(at_ms))
+    return to_ms(local.replace(tzinfo=UTC))

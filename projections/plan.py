@@ -1,0 +1,251 @@
+"""From a part and a question to one SELECT with bound parameters.
+
+Rows are summed between the edges of the windows asked for, so each posting is read once however many periods there
+are; putting windows together from these sums is exact and left to ``projections.ask``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from projections.definitions import Calendar, Definitions
+from projections.formula import Part
+from projections.periods import FOREVER, Period, a_year_before, wall_ms
+from projections.question import Question
+from projections.sources import KNOWN, Source, net
+
+_ORG: Final = ("team_id", "region", "manager_id")
+_OF_CUSTOMER: Final = ("region", "segment")
+
+
+@dataclass(frozen=True)
+class Span:
+    """From ``start`` up to, not including, ``end``, in milliseconds."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Select:
+    """A statement and its parameters."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+def spans(part: Part, periods: Sequence[Period], now_ms: int, calendar: Calendar) -> list[Span]:
+    """The window of the part for each period. What stands does so at the period's end, or now if that comes first."""
+    found = []
+    for period in periods:
+        end = min(period.to_ms, now_ms + 1)
+        match part.window:
+            case "point":
+                found.append(Span(FOREVER[0], end))
+            case "year" | "year_start":
+                found.append(Span(a_year_before(end, calendar), end))
+            case _:
+                found.append(Span(period.from_ms, period.to_ms))
+    return found
+
+
+def edges(windows: Sequence[Span]) -> list[int]:
+    """Every start and end of the windows, in order, each once."""
+    return sorted({edge for window in windows for edge in (window.start, window.end)})
+
+
+class Planner:
+    """Builds the statements of one question."""
+
+    def __init__(self, question: Question, tenant: str, position: int, definitions: Definitions, currency: str) -> None:
+        self._question = question
+        self._definitions = definitions
+        self.currency: Final = currency
+        self.rates: Final = definitions.rates(currency)
+        self.fx_edges: Final = [FOREVER[0], *sorted({at for rates in self.rates.values() for at, _ in rates})]
+        self._base: Final = {"tenant": tenant, "cut": position}
+
+    def select(self, part: Part, windows: Sequence[Span]) -> Select:
+        """Rows of (edge or window number, dims…, [currency, rate edge], [pipeline, stage, probability], value)."""
+        assert part.source is not None
+        if part.source.covers:
+            return self._covering(part, windows)
+        groups = [f"{self._bucket(part.source)} AS bucket", *self._dims(part.source)]
+        if part.unit == "money":
+            rate = "roundDown(p.basis_ms, {fx_edges:Array(Int64)})"
+            groups += ["p.currency AS currency", f"if(currency = {{currency:String}}, 0, {rate}) AS rate_edge"]
+        if part.weighted:
+            groups += ["p.pipeline AS its_pipeline", "p.stage AS its_stage", "p.probability_ppm AS its_ppm"]
+        body = f"FROM {self._rows(part)} WHERE {self._within(part.source)}{self._filters(part.source)}"
+        return Select(self._aggregate(part, groups, body), self._parameters(part, windows))
+
+    def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
+        """Rows of (event, book, entity, customer or '', contribution) for one cell, also those that add nothing."""
+        assert part.source is not None
+        source = part.source
+        value = f"sum({part.expression})" if part.stat == "sum" else f"countIf({part.condition or 'true'})"
+        customer = "any(p.customer)" if source.covers else "''"
+        events = "p.event"
+        if source.lasting:
+            events = f"arrayJoin(arrayFilter(x -> x != 0, [p.event, p.{source.lasting}]))"
+        within = "1" if source.covers else self._within(source)
+        matching = "".join(
+            f" AND ({_named(expression)}) = {{cell{place}:String}}"
+            for place, expression in enumerate(self._dims(source))
+        )
+        money = ", p.currency AS its_currency" if part.unit == "money" else ""
+        sql = (
+            f"SELECT {events} AS its_event, p.book AS its_book, p.entity AS its_entity, {customer} AS its_customer, "
+            f"{value} AS contribution{money} FROM {self._rows(part)} WHERE {within}{self._filters(source)}{matching} "
+            f"GROUP BY its_event, its_book, its_entity{money and ', its_currency'} ORDER BY its_event"
+        )
+        told = {f"cell{place}": value or "" for place, value in enumerate(cell)}
+        return Select(sql, self._parameters(part, [window]) | told)
+
+    def _covering(self, part: Part, windows: Sequence[Span]) -> Select:
+        source = part.source
+        assert source is not None
+        counted = f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
+        groups = ["p.place AS bucket", *self._dims(source)]
+        sql = f"SELECT {', '.join(groups)}, {counted} AS value FROM {self._rows(part)} WHERE 1{self._filters(source)} GROUP BY ALL"
+        return Select(sql, self._parameters(part, windows))
+
+    def _aggregate(self, part: Part, groups: list[str], body: str) -> str:
+        told = ", ".join(groups)
+        match part.stat:
+            case "sum":
+                exact = f"sum(toInt128({part.expression}))" if part.unit != "count" else f"sum({part.expression})"
+                return f"SELECT {told}, {exact} AS value {body} GROUP BY ALL"
+            case "distinct":
+                counted = (
+                    f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
+                )
+                return f"SELECT {told}, {counted} AS value {body} GROUP BY ALL"
+        names = ", ".join(group.rpartition(" AS ")[2] for group in groups)
+        keys = ", ".join(f"p.{key.strip()}" for key in part.key.split(","))
+        return (
+            f"SELECT {names}, quantileExactInclusive(0.5)(one) AS value FROM (SELECT {told}, any({part.expression}) AS one "
+            f"{body} GROUP BY {names}, {keys} HAVING sum(p.count) > 0) GROUP BY ALL"
+        )
+
+    def _rows(self, part: Part) -> str:
+        source = part.source
+        assert source is not None
+        extra = ("pipeline", "stage", "probability_ppm") if part.weighted else ()
+        extra += ("category",) if "category" in part.expression else ()
+        extra += ("outcome",) if "outcome" in part.expression else ()
+        wanted = tuple(dict.fromkeys(self._wanted(source) + extra))
+        if not source.covers:
+            return f"({source.sql(wanted)}) AS p{self._organisation(source)}"
+        windows = "{starts:Array(Int64)} AS s, {ends:Array(Int64)} AS e, {places:Array(Int64)} AS place"
+        standing = f"SELECT *, s, e, place FROM ({source.sql(wanted)}) ARRAY JOIN {windows} WHERE {source.covers}"
+        return f"({standing}) AS p{self._profiles(source)}{self._organisation(source)}"
+
+    def _asked(self, source: Source) -> list[str]:
+        told = [*self._question.by, *(name for name, _ in self._question.where)]
+        return [name for name in dict.fromkeys(told) if name.startswith("attributes.") or name in source.dims]
+
+    def _wanted(self, source: Source) -> tuple[str, ...]:
+        """The columns the question needs of this source."""
+        names = ["attributes" if name.startswith("attributes.") else name for name in self._asked(source)]
+        if "rep_id" in source.dims and any(name in _ORG for name in names):
+            names.append("rep_id")
+        if source.covers and "region" in names:
+            names += ["rep_id", "basis_ms"]
+        return tuple(name for name in dict.fromkeys(names))
+
+    def _organisation(self, source: Source) -> str:
+        """Assignments in force fill what an event does not tell of its rep's team and region."""
+        of_reps = "rep_id" in source.dims or source.covers
+        if not of_reps or not any(name in _ORG for name in self._asked(source)):
+            return ""
+        stood = (
+            "SELECT rep_id AS a_rep, at_ms AS a_ms, event, team_id, region, manager_id FROM {postings} "
+            f"WHERE {KNOWN} AND measure = 'assigned' GROUP BY ALL HAVING sum(count) > 0"
+        )
+        latest = ", ".join(f"argMax({name}, event) AS a_{name}" for name in _ORG)
+        return (
+            f" ASOF LEFT JOIN (SELECT a_rep, a_ms, {latest} FROM ({stood}) GROUP BY a_rep, a_ms) AS a "
+            "ON p.rep_id = a.a_rep AND p.basis_ms >= a.a_ms"
+        )
+
+    def _profiles(self, source: Source) -> str:
+        """The customer's region and segment in force at the window."""
+        if not any(name in _OF_CUSTOMER for name in self._asked(source)):
+            return ""
+        stood = net(("profile",), "customer, at_ms, event", _OF_CUSTOMER)
+        latest = ", ".join(f"argMax({name}, event) AS f_{name}" for name in _OF_CUSTOMER)
+        moment = "p.s" if "from_ms" in source.covers else "p.e"
+        return (
+            f" ASOF LEFT JOIN (SELECT customer AS f_customer, at_ms AS f_ms, {latest} FROM ({stood}) GROUP BY f_customer, f_ms) "
+            f"AS f ON p.customer = f.f_customer AND {moment} > f.f_ms"
+        )
+
+    def _expression(self, source: Source, name: str) -> str:
+        if name.startswith("attributes."):
+            return f"p.attributes[{{key{self._asked(source).index(name)}:String}}]"
+        if source.covers and name in _OF_CUSTOMER:
+            told = "if(p.region != '', p.region, a.a_region)" if name == "region" else "p.segment"
+            return f"if(f.f_{name} != '', f.f_{name}, {told})"
+        if "rep_id" in source.dims and name == "manager_id":
+            return "a.a_manager_id"
+        if "rep_id" in source.dims and name in _ORG:
+            return f"if(p.{name} != '', p.{name}, a.a_{name})"
+        return f"p.{name}"
+
+    def _dims(self, source: Source) -> list[str]:
+        return [
+            f"toString({self._expression(source, name)}) AS by{place}" for place, name in enumerate(self._question.by)
+        ]
+
+    def _filters(self, source: Source) -> str:
+        return "".join(
+            f" AND {self._expression(source, name)} IN {{where{place}:Array(String)}}"
+            for place, (name, _) in enumerate(self._question.where)
+        )
+
+    @staticmethod
+    def _bucket(source: Source) -> str:
+        plain = "roundDown(p.at_ms, {edges:Array(Int64)})"
+        if not source.local:
+            return plain
+        wall = (
+            "transform(roundDown(p.at_ms, {wall_edges:Array(Int64)}), {wall_edges:Array(Int64)}, {edges:Array(Int64)})"
+        )
+        return f"if(p.local = 1, {wall}, {plain})"
+
+    @staticmethod
+    def _within(source: Source) -> str:
+        plain = "p.at_ms >= {lo:Int64} AND p.at_ms < {hi:Int64}"
+        if not source.local:
+            return plain
+        return f"if(p.local = 1, p.at_ms >= {{wall_lo:Int64}} AND p.at_ms < {{wall_hi:Int64}}, {plain})"
+
+    def _parameters(self, part: Part, windows: Sequence[Span]) -> dict[str, Any]:
+        source = part.source
+        assert source is not None
+        between = edges(windows)
+        wall = [wall_ms(edge, self._definitions.calendar) for edge in between] if source.local else between
+        told: dict[str, Any] = dict(self._base) | {"edges": between, "lo": between[0], "hi": between[-1]}
+        told |= {"wall_edges": wall, "wall_lo": wall[0], "wall_hi": wall[-1]}
+        told |= {"starts": [window.start for window in windows], "ends": [window.end for window in windows]}
+        told |= {"places": list(range(len(windows)))}
+        told |= {"currency": self.currency, "fx_edges": self.fx_edges}
+        told |= self._stages(max(window.end for window in windows))
+        for place, (_, values) in enumerate(self._question.where):
+            told[f"where{place}"] = list(values)
+        for place, name in enumerate(self._asked(source)):
+            told[f"key{place}"] = name.removeprefix("attributes.")
+        return told
+
+    def _stages(self, at_ms: int) -> dict[str, Any]:
+        """The order of stages, for what counts as a later one. ClickHouse wants at least one."""
+        ranks = {
+            f"{pipeline}\t{stage}": place
+            for (pipeline, stage), (place, _) in self._definitions.pipelines(at_ms).items()
+        }
+        return {"stage_keys": list(ranks) or ["\t"], "stage_ranks": list(ranks.values()) or [-1]}
+
+
+def _named(group: str) -> str:
+    return group.rpartition(" AS ")[0]

@@ -1,0 +1,86 @@
+"""A posting: one signed line of the ledger."""
+
+from typing import Final
+
+import msgspec
+
+from events.base import Dimensioned, SalesEvent
+
+
+class Dimensions(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a posting belongs. Empty text: not known, or not of this kind."""
+
+    rep_id: str = ""
+    team_id: str = ""
+    region: str = ""
+    product: str = ""
+    channel: str = ""
+    campaign: str = ""
+    segment: str = ""
+    manager_id: str = ""
+    customer: str = ""
+    lead: str = ""
+    deal: str = ""
+    pipeline: str = ""
+    stage: str = ""
+    to_stage: str = ""
+    kind: str = ""
+    direction: str = ""
+    category: str = ""
+    reason: str = ""
+    competitor: str = ""
+    respondent: str = ""
+    outcome: str = ""
+    """What the line stands for within its measure: ``entered``, ``won``, ``promoter`` …"""
+    probability_ppm: int = -1
+    """A deal's own probability in millionths; -1: the stage's."""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+NOWHERE: Final = Dimensions()
+
+
+class Posting(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed line: what (measure), how much, when it takes effect, where it belongs, which event says so."""
+
+    measure: str
+    at_ms: int
+    """When it takes effect, on the occurred clock."""
+    event: int
+    """The position of the event that it comes from."""
+    dims: Dimensions
+    count: int = 0
+    amount: int = 0
+    """Minor units of ``currency``; for survey and training answers millionths of the scale."""
+    cost: int = 0
+    currency: str = ""
+    basis_ms: int = 0
+    """The moment whose organisation and exchange rate apply: its own, or that of the line it takes back."""
+    since_ms: int = 0
+    until_ms: int = 0
+    """The span it closes, for durations: a deal's life, a visit to a stage."""
+    local: bool = False
+    """``at_ms`` is a calendar day (its midnight as if UTC), whatever the tenant's zone."""
+
+
+_TOLD: Final = ("rep_id", "team_id", "region", "product", "channel", "campaign", "segment")
+
+
+def told_dimensions(event: Dimensioned) -> dict[str, str]:
+    """The common dimensions an event tells; what is absent is left out."""
+    return {name: value for name in _TOLD if (value := getattr(event, name)) is not None}
+
+
+def merged(dims: Dimensions, event: SalesEvent, **also: str | None) -> Dimensions:
+    """The dimensions in force after ``event``: what it tells replaces what was, the rest stays."""
+    changes: dict[str, object] = {name: value for name, value in also.items() if value is not None}
+    if isinstance(event, Dimensioned):
+        changes |= told_dimensions(event)
+    if event.attributes:
+        changes["attributes"] = tuple(sorted((dict(dims.attributes) | event.attributes).items()))
+    return msgspec.structs.replace(dims, **changes) if changes else dims
+
+
+def replace_dims(dims: Dimensions, **changes: str) -> Dimensions:
+    """The same dimensions with these instead."""
+    return msgspec.structs.replace(dims, **changes)

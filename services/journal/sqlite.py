@@ -1,0 +1,402 @@
+"""The journal in one SQLite file: no server, and the same promises.
+
+The file is in WAL mode with ``synchronous=FULL``: what ``append`` has returned survives a crash and a power cut.
+There is one connection that writes and one that reads, each behind a lock, so a journal object may be shared by
+all threads of a process, and reading never waits for appending. A second process may open the file to read it
+(``read_only=True``); if it wants to write, it waits for its turn, and gives up in a sentence.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from itertools import starmap
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+import msgspec
+
+from events.corrections import EventVoided
+from events.envelope import Entry, Told
+from events.planning import CalendarDefined, FxRateSet, PipelineDefined, TargetSet
+from services.journal.port import Cut, Delivery, JournalError, Letter, Refused, Tally, Verdict, conflict
+
+APPLICATION_ID: Final = 0x53414C45
+"""``SALE``, in the file's header: it is one of ours."""
+FORMAT: Final = 1
+"""The newest shape of the file that this version knows."""
+
+_PLACE_BITS: Final = 40
+_LAST: Final = (1 << _PLACE_BITS) - 1
+"""The highest position; also the mask that takes it out of a place."""
+
+_DEFINITIONS: Final = tuple(
+    event.TYPE for event in (CalendarDefined, EventVoided, FxRateSet, PipelineDefined, TargetSet)
+)
+"""Types that a tenant has few events of and that are asked for by type."""
+_IS_DEFINITION: Final = f"type IN {_DEFINITIONS}"
+
+# A place is (tenant's number << 40 | position): one integer key, so each tenant's entries lie together and in
+# order, appending touches the end of the file only, and rows of a few kB need no overflow pages.
+_SCHEMA: Final = (
+    """CREATE TABLE tenants (
+        number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        position INTEGER NOT NULL DEFAULT 0, recorded_ms INTEGER NOT NULL DEFAULT 0,
+        told INTEGER NOT NULL DEFAULT 0, duplicates INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0
+    )""",
+    """CREATE TABLE entries (
+        place INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants, recorded_ms INTEGER NOT NULL,
+        source TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, at_ms INTEGER NOT NULL, subject TEXT NOT NULL,
+        digest BLOB NOT NULL, body BLOB NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX identity ON entries (tenant, source, id)",
+    f"CREATE INDEX definitions ON entries (tenant, type) WHERE {_IS_DEFINITION}",
+    """CREATE TABLE letters (
+        place INTEGER PRIMARY KEY, recorded_ms INTEGER NOT NULL, reason TEXT NOT NULL, field TEXT NOT NULL,
+        body BLOB NOT NULL, origin TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, outcome TEXT
+    )""",
+    """CREATE TABLE inbox (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, system TEXT NOT NULL,
+        received_ms INTEGER NOT NULL, headers TEXT NOT NULL, raw BLOB NOT NULL
+    )""",
+    "CREATE INDEX inbox_of_tenant ON inbox (tenant, number)",
+    "CREATE INDEX inbox_by_age ON inbox (received_ms)",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {FORMAT}",
+)
+_ENTRY: Final = f"SELECT ?1, place & {_LAST}, recorded_ms, source, id, type, at_ms, subject, body FROM entries "
+_LETTER: Final = f"SELECT place & {_LAST}, recorded_ms, reason, field, body, origin, source, id, outcome FROM letters "
+_DELIVERY: Final = "SELECT tenant, number, system, received_ms, headers, raw FROM inbox "
+
+_PROBLEMS: Final = {
+    sqlite3.SQLITE_FULL: "cannot grow, for the disk is full; free some space and try again",
+    sqlite3.SQLITE_IOERR: "cannot be read or written, for the disk reports an error or a size limit; "
+    "check the disk and try again",
+    sqlite3.SQLITE_BUSY: "is being written by another process; wait for it or stop it, and try again",
+    sqlite3.SQLITE_LOCKED: "is being written by another process; wait for it or stop it, and try again",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; make sure that its directory exists and may be written by you",
+    sqlite3.SQLITE_READONLY: "may not be written; give yourself the right to write it and its directory",
+    sqlite3.SQLITE_PERM: "may not be opened; give yourself the right to read and write it and its directory",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup, or save what is left of it with "
+    "`sqlite3 FILE .recover`",
+    sqlite3.SQLITE_NOTADB: "is not a Salestream journal, or its first page is damaged; name another file, "
+    "or restore this one from a backup",
+}
+
+
+@contextmanager
+def _in_a_sentence(path: Path) -> Iterator[None]:
+    """What SQLite reports about the file or the disk, as a JournalError; our own mistakes stay what they are."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        problem = _PROBLEMS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        if problem is None:
+            raise
+        raise JournalError(f"the journal {path} {problem} ({error})") from error
+
+
+class SqliteJournal:
+    """A Journal in the file at ``path``, which is created if it is missing.
+
+    ``read_only`` opens an existing journal for reading, beside the process that writes it. ``patience_s`` is how
+    long to wait while another process writes. Raises JournalError if the file is no journal, is from a newer
+    version, is damaged or cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, patience_s: float = 10.0) -> None:
+        self._path = path = path.absolute()
+        if read_only and not path.exists():
+            raise JournalError(f"there is no journal at {path}; the first event that is told makes one")
+        self._patience_s = patience_s
+        self._read_lock = Lock()
+        self._write_lock = Lock()
+        with ExitStack() as opened, _in_a_sentence(path):
+            self._writer = None if read_only else opened.enter_context(closing(self._connect("rwc")))
+            if self._writer is not None:
+                self._make_ready(self._writer)
+            self._reader = opened.enter_context(closing(self._connect("ro" if read_only else "rw")))
+            self._check_format(self._reader)
+            self._reader.execute("PRAGMA query_only = ON")
+            self._reader.execute("PRAGMA cache_size = -16384")
+            self._connections = opened.pop_all()
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        """An open connection; threads take turns with it under our locks."""
+        uri = f"{self._path.as_uri()}?mode={mode}"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=self._patience_s)
+
+    def _make_ready(self, db: sqlite3.Connection) -> None:
+        """Sets the connection up for appending, and the file too if it is new."""
+        if _is_new(db):
+            db.execute("PRAGMA page_size = 8192")
+            db.execute("PRAGMA journal_mode = WAL")
+        else:
+            self._check_format(db)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA cache_size = -65536")
+        db.execute("PRAGMA wal_autocheckpoint = 4000")
+        db.execute("PRAGMA journal_size_limit = 67108864")
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            if _is_new(db):
+                for statement in _SCHEMA:
+                    db.execute(statement)
+
+    def _check_format(self, db: sqlite3.Connection) -> None:
+        application, version = _number(db, "PRAGMA application_id"), _number(db, "PRAGMA user_version")
+        if application != APPLICATION_ID:
+            raise JournalError(f"the file {self._path} is not a Salestream journal; name another file")
+        if version > FORMAT:
+            raise JournalError(
+                f"the journal {self._path} was written by a newer Salestream (format {version}; this one knows "
+                f"{FORMAT}); install that version"
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is in the file for good when this ends, or nothing is."""
+        assert self._writer is not None, "this journal was opened to be read only"
+        with self._write_lock, _in_a_sentence(self._path), self._writer as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        with self._read_lock, _in_a_sentence(self._path):
+            return self._reader.execute(sql, values).fetchall()
+
+    def _entries(self, sql: str, tenant: str, *values: Any) -> list[Entry]:
+        with self._read_lock, _in_a_sentence(self._path):
+            return list(starmap(Entry, self._reader.execute(_ENTRY + sql, (tenant, *values))))
+
+    def _base(self, tenant: str) -> int:
+        """The place before the tenant's first. Of an unknown tenant it is 0: a span in which nothing stands."""
+        rows = self._rows("SELECT number FROM tenants WHERE name = ?", tenant)
+        return rows[0][0] << _PLACE_BITS if rows else 0
+
+    def append(self, batch: Sequence[Told], refused: Sequence[Refused] = (), *, now_ms: int) -> list[Verdict]:
+        with self._writing() as db:
+            intake = _Intake(db, now_ms)
+            intake.look_up(batch)
+            verdicts = [intake.take(told) for told in batch]
+            for refusal in refused:
+                intake.refuse(refusal)
+            intake.write()
+        return verdicts
+
+    def read(self, tenant: str, after: int, limit: int) -> list[Entry]:
+        base = self._base(tenant)
+        above = base + min(max(after, 0), _LAST)
+        sql = "WHERE place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
+        return self._entries(sql, tenant, above, base + _LAST, limit)
+
+    def entries(self, tenant: str, positions: Iterable[int]) -> list[Entry]:
+        base = self._base(tenant)
+        places = [base + position for position in positions if 0 < position <= _LAST]
+        return self._entries("WHERE place IN (SELECT value FROM json_each(?2)) ORDER BY place", tenant, _json(places))
+
+    def of_type(self, tenant: str, types: Iterable[str], upto: int | None = None) -> list[Entry]:
+        wanted = set(types)
+        base = self._base(tenant)
+        last = base + (_LAST if upto is None else min(max(upto, 0), _LAST))
+        if wanted <= set(_DEFINITIONS):
+            where = f"INDEXED BY definitions WHERE tenant = ?2 >> {_PLACE_BITS} AND {_IS_DEFINITION} "
+        else:
+            where = "NOT INDEXED WHERE place > ?2 "
+        where += "AND place <= ?3 AND type IN (SELECT value FROM json_each(?4)) ORDER BY place"
+        return self._entries(where, tenant, base, last, _json(sorted(wanted)))
+
+    def find(self, tenant: str, source: str, id_: str) -> Entry | None:
+        number = self._base(tenant) >> _PLACE_BITS
+        found = self._entries("WHERE tenant = ?2 AND source = ?3 AND id = ?4", tenant, number, source, id_)
+        return found[0] if found else None
+
+    def head(self, tenant: str) -> Cut:
+        rows = self._rows("SELECT position, recorded_ms FROM tenants WHERE name = ?", tenant)
+        return Cut(*rows[0]) if rows else Cut(0, 0)
+
+    def position_at(self, tenant: str, recorded_ms: int) -> int:
+        """Found by halving the journal, for recorded times never decrease."""
+        low, high = 0, self.head(tenant).position
+        while low < high:
+            middle = (low + high + 1) // 2
+            at = self.recorded_at(tenant, middle)
+            assert at is not None, "positions have no gaps"
+            low, high = (middle, high) if at <= recorded_ms else (low, middle - 1)
+        return low
+
+    def recorded_at(self, tenant: str, position: int) -> int | None:
+        if not 0 < position <= _LAST:
+            return None
+        rows = self._rows("SELECT recorded_ms FROM entries WHERE place = ?", self._base(tenant) + position)
+        return rows[0][0] if rows else None
+
+    def tenants(self) -> list[str]:
+        return [name for (name,) in self._rows("SELECT name FROM tenants ORDER BY name")]
+
+    def tally(self, tenant: str) -> Tally:
+        rows = self._rows("SELECT told, position, duplicates, refused FROM tenants WHERE name = ?", tenant)
+        return Tally(*rows[0]) if rows else Tally(0, 0, 0, 0)
+
+    def letters(self, tenant: str, open_only: bool = True) -> list[Letter]:
+        base = self._base(tenant)
+        which = "AND outcome IS NULL " if open_only else ""
+        rows = self._rows(f"{_LETTER} WHERE place > ? AND place <= ? {which}ORDER BY place", base, base + _LAST)
+        return [_letter(tenant, row) for row in rows]
+
+    def letter(self, tenant: str, number: int) -> Letter | None:
+        if not 0 < number <= _LAST:
+            return None
+        rows = self._rows(f"{_LETTER} WHERE place = ?", self._base(tenant) + number)
+        return _letter(tenant, rows[0]) if rows else None
+
+    def close_letter(self, tenant: str, number: int, outcome: Literal["retried", "discarded"]) -> None:
+        letter = self.letter(tenant, number)
+        if letter is None:
+            raise JournalError(f"{tenant!r} has no dead letter {number}; list them to see their numbers")
+        place = self._base(tenant) + number
+        with self._writing() as db:
+            closed = db.execute("UPDATE letters SET outcome = ? WHERE place = ? AND outcome IS NULL", (outcome, place))
+        if not closed.rowcount:
+            raise JournalError(f"dead letter {number} of {tenant!r} is closed already; a decision stands")
+
+    def keep(self, tenant: str, system: str, received_ms: int, raw: bytes, headers: Mapping[str, str]) -> int:
+        sql = "INSERT INTO inbox (tenant, system, received_ms, headers, raw) VALUES (?, ?, ?, ?, ?)"
+        with self._writing() as db:
+            number = db.execute(sql, (tenant, system, received_ms, _json(dict(headers)), raw)).lastrowid
+        assert number is not None, "an insert has a number"
+        return number
+
+    def inbox(self, tenant: str, after: int, limit: int) -> list[Delivery]:
+        rows = self._rows(f"{_DELIVERY} WHERE tenant = ? AND number > ? ORDER BY number LIMIT ?", tenant, after, limit)
+        return [Delivery(*row[:4], msgspec.json.decode(row[4]), row[5]) for row in rows]
+
+    def prune(self, before_ms: int) -> int:
+        with self._writing() as db:
+            deleted = db.execute("DELETE FROM inbox WHERE received_ms < ?", (before_ms,)).rowcount
+        with self._write_lock, _in_a_sentence(self._path):
+            # What secure_delete has overwritten in the file would still be readable in the log beside it.
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return deleted
+
+    def close(self) -> None:
+        with self._write_lock, self._read_lock, _in_a_sentence(self._path):
+            self._connections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Standing(msgspec.Struct):
+    """Where a tenant stands while a batch is taken in."""
+
+    number: int
+    position: int
+    recorded_ms: int
+    told: int
+    duplicates: int
+    refused: int
+
+
+class _Intake:
+    """A batch on its way into the journal, within its transaction."""
+
+    def __init__(self, db: sqlite3.Connection, now_ms: int) -> None:
+        self._db = db
+        self._now_ms = now_ms
+        self._standings: dict[str, _Standing] = {}
+        self._known: dict[tuple[str, str, str], tuple[int, bytes]] = {}
+        """Identity to position and digest of what stands."""
+        self._entries: list[tuple[Any, ...]] = []
+        self._letters: list[tuple[Any, ...]] = []
+
+    def look_up(self, batch: Sequence[Told]) -> None:
+        """Learns, with one query per source, which identities stand already."""
+        asked: dict[tuple[str, str], list[str]] = {}
+        for told in batch:
+            asked.setdefault((told.tenant, told.source), []).append(told.id)
+        sql = (
+            f"SELECT id, place & {_LAST}, digest FROM entries INDEXED BY identity "
+            "WHERE tenant = ? AND source = ? AND id IN (SELECT value FROM json_each(?))"
+        )
+        for (tenant, source), ids in asked.items():
+            for id_, position, digest in self._db.execute(sql, (self._standing(tenant).number, source, _json(ids))):
+                self._known[tenant, source, id_] = (position, digest)
+
+    def take(self, told: Told) -> Verdict:
+        standing = self._standing(told.tenant)
+        identity = (told.tenant, told.source, told.id)
+        first = self._known.get(identity)
+        if first is None:
+            standing.told += 1
+            standing.position += 1
+            self._known[identity] = (standing.position, told.digest)
+            self._enter(told, standing)
+            return Verdict("accepted", standing.position)
+        position, digest = first
+        if digest != told.digest:
+            self.refuse(conflict(told, position))
+            return Verdict("conflict", position)
+        standing.told += 1
+        standing.duplicates += 1
+        return Verdict("duplicate", position)
+
+    def _enter(self, told: Told, standing: _Standing) -> None:
+        asked = self._now_ms if told.recorded_ms is None else told.recorded_ms
+        standing.recorded_ms = max(asked, standing.recorded_ms)
+        place = standing.number << _PLACE_BITS | standing.position
+        where = (place, standing.number, standing.recorded_ms)
+        self._entries.append(
+            (*where, told.source, told.id, told.type, told.at_ms, told.subject, told.digest, told.body)
+        )
+
+    def refuse(self, refusal: Refused) -> None:
+        standing = self._standing(refusal.tenant)
+        standing.told += 1
+        standing.refused += 1
+        place = standing.number << _PLACE_BITS | standing.refused
+        why = (refusal.reason, refusal.field)
+        self._letters.append((place, self._now_ms, *why, refusal.body, refusal.origin, refusal.source, refusal.id))
+
+    def _standing(self, tenant: str) -> _Standing:
+        standing = self._standings.get(tenant)
+        if standing is None:
+            self._db.execute("INSERT OR IGNORE INTO tenants (name) VALUES (?)", (tenant,))
+            columns = "number, position, recorded_ms, told, duplicates, refused"
+            row = self._db.execute(f"SELECT {columns} FROM tenants WHERE name = ?", (tenant,)).fetchone()
+            standing = self._standings[tenant] = _Standing(*row)
+        return standing
+
+    def write(self) -> None:
+        self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._entries)
+        self._db.executemany("INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", self._letters)
+        self._db.executemany(
+            "UPDATE tenants SET position = ?, recorded_ms = ?, told = ?, duplicates = ?, refused = ? WHERE number = ?",
+            [(s.position, s.recorded_ms, s.told, s.duplicates, s.refused, s.number) for s in self._standings.values()],
+        )
+
+
+def _is_new(db: sqlite3.Connection) -> bool:
+    """Nothing is in the file yet: it was just made, or its maker died at once."""
+    return not _number(db, "PRAGMA application_id") and not _number(db, "SELECT count(*) FROM sqlite_master")
+
+
+def _number(db: sqlite3.Connection, sql: str) -> int:
+    value = db.execute(sql).fetchone()[0]
+    assert isinstance(value, int)
+    return value
+
+
+def _letter(tenant: str, row: Sequence[Any]) -> Letter:
+    return Letter(tenant=tenant, **dict(zip(Letter.__struct_fields__[1:], row, strict=True)))
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

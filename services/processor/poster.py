@@ -1,0 +1,101 @@
+"""The poster: reads the journal from the checkpoint and writes the ledger.
+
+It never stops on bad data: an event its book cannot post is parked with its entity's later events, in order, visible
+among the dead letters, and the rest goes on.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from events.codec import UnknownEvent, read
+from events.envelope import Entry, Fact
+from events.vocabulary import BY_TYPE
+from projections.ledger import Key, Ledger, Line, Unpostable
+from services.journal.port import Journal
+from services.store.port import Applied, Store
+
+BATCH: Final = 20_000
+"""Events written in one go."""
+
+
+class Poster:
+    """Keeps the ledger of one tenant at the head of its journal. One at a time for each tenant."""
+
+    def __init__(self, tenant: str, journal: Journal, store: Store, *, keep: int = 200_000) -> None:
+        self.tenant = tenant
+        self._journal = journal
+        self._store = store
+        store.recover(tenant)
+        self.position = store.checkpoint(tenant).position
+        self._parked: set[Key] = {(book, entry.subject) for entry, book, _ in store.parked(tenant)}
+        self._ledger = Ledger(load=self._load, locate=self._locate, voided=self._voided(), keep=keep)
+
+    def catch_up(self, progress: Callable[[int], None] | None = None, batch: int = BATCH) -> int:
+        """Post everything the journal has; the number of events posted."""
+        total = 0
+        while entries := self._journal.read(self.tenant, self.position, batch):
+            self.post(entries)
+            total += len(entries)
+            if progress is not None:
+                progress(len(entries))
+        return total
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        """Post the next entries of the journal and move the checkpoint behind them."""
+        applied, lines = post_entries(self._ledger, self._parked, entries)
+        self._store.write(self.tenant, applied, lines)
+        self.position = entries[-1].position
+        self._ledger.trim()
+
+    def retry_parked(self) -> tuple[int, int]:
+        """Try parked events again, at their own positions; how many went through and how many stay."""
+        parked = [entry for entry, _, _ in self._store.parked(self.tenant)]
+        if not parked:
+            return 0, 0
+        for entry in parked:
+            self._ledger.forget((kind_of(entry.type), entry.subject))
+        still: set[Key] = set()
+        applied, lines = post_entries(self._ledger, still, parked)
+        done = [each for each in applied if not each.parked]
+        if done:
+            self._store.unpark(self.tenant, done, lines)
+        self._parked = still
+        return len(done), len(parked) - len(done)
+
+    def _load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
+        found = self._store.histories(self.tenant, keys)
+        return {key: [read(entry) for entry in entries] for key, entries in found.items()}
+
+    def _locate(self, identity: tuple[str, str], before: int) -> Fact | None:
+        entry = self._journal.find(self.tenant, *identity)
+        if entry is None or entry.position >= before or entry.type not in BY_TYPE:
+            return None
+        return read(entry)
+
+    def _voided(self) -> set[tuple[str, str]]:
+        facts = map(read, self._journal.of_type(self.tenant, ["event.voided"], self.position))
+        return {(fact.data.source, fact.data.id) for fact in facts}  # type: ignore[attr-defined]
+
+
+def kind_of(type_: str) -> str:
+    """The book an event belongs to; a type this version does not know has a book of that name."""
+    event = BY_TYPE.get(type_)
+    return event.KIND if event else type_
+
+
+def post_entries(ledger: Ledger, parked: set[Key], entries: Sequence[Entry]) -> tuple[list[Applied], list[Line]]:
+    """What came of each entry, and all lines. ``parked`` entities grow by those that could not be posted."""
+    ledger.prefetch((kind_of(entry.type), entry.subject) for entry in entries)
+    applied: list[Applied] = []
+    lines: list[Line] = []
+    for entry in entries:
+        key = kind_of(entry.type), entry.subject
+        reason = f"waits behind an earlier parked event of {key[0]} {key[1]}" if key in parked else ""
+        if not reason:
+            try:
+                lines += ledger.post(read(entry))
+            except (Unpostable, UnknownEvent) as error:
+                parked.add(key)
+                reason = str(error) or type(error).__name__
+        applied.append(Applied(entry, key[0], reason))
+    return applied, lines

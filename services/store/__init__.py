@@ -1,0 +1,1 @@
+"""The ledger store: a port, and ClickHouse behind it."""

@@ -1,0 +1,208 @@
+"""The ledger store on ClickHouse, through clickhouse-connect: chDB in this process, or a server."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from events.envelope import Entry
+from projections.ledger import Key, Line
+from services.journal.port import Cut
+from services.store.columns import history_table, postings_table
+from services.store.port import Applied, StoreError
+
+LEDGER: Final = ("postings", "history", "checkpoints")
+"""The tables that a rebuild makes anew."""
+
+_ENTRY: Final = "position, recorded_ms, source, id, type, at_ms, entity, body"
+
+
+def open_chdb(path: Path) -> "ClickHouseStore":
+    """The embedded store in a directory of its own. One process at a time. Raises StoreError."""
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        client = clickhouse_connect.get_client(interface="chdb", path=str(path))
+    except (ClickHouseError, RuntimeError, OSError) as error:
+        raise StoreError(
+            f"the store at {path} cannot be opened ({_first_line(error)}); "
+            "if it is damaged, delete that folder: the next command makes it anew from the journal"
+        ) from error
+    return ClickHouseStore(client, suffix="")
+
+
+class ClickHouseStore:
+    """The port on ClickHouse. ``suffix`` names a second set of tables beside the live ones, for a rebuild."""
+
+    def __init__(self, client: Client, suffix: str) -> None:
+        self._client = client
+        self._suffix = suffix
+        self._make_tables()
+
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        try:
+            return list(self._client.query(self._named(sql), parameters=dict(parameters)).result_rows)
+        except ClickHouseError as error:
+            raise StoreError(f"the store could not answer: {_first_line(error)}") from error
+
+    def checkpoint(self, tenant: str) -> Cut:
+        rows = self.query(
+            "SELECT position, recorded_ms FROM {checkpoints} WHERE tenant = {tenant:String} ORDER BY position DESC LIMIT 1",
+            {"tenant": tenant},
+        )
+        return Cut(*rows[0]) if rows else Cut(0, 0)
+
+    def tenants(self) -> list[str]:
+        return [row[0] for row in self.query("SELECT DISTINCT tenant FROM {checkpoints} ORDER BY tenant", {})]
+
+    def write(self, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
+        if not applied:
+            return
+        last = applied[-1].entry
+        self.insert("history", history_table(tenant, applied))
+        if lines:
+            self.insert("postings", postings_table(tenant, lines))
+        self.move_checkpoint(tenant, Cut(last.position, last.recorded_ms))
+
+    def move_checkpoint(self, tenant: str, cut: Cut) -> None:
+        """Everything up to here is written."""
+        try:
+            self._client.insert(
+                f"checkpoints{self._suffix}",
+                [[tenant, cut.position, cut.recorded_ms]],
+                column_names=["tenant", "position", "recorded_ms"],
+            )
+        except ClickHouseError as error:
+            raise StoreError(f"the store could not be written: {_first_line(error)}") from error
+
+    def insert(self, table: str, rows: Any) -> None:
+        """Arrow rows into a table of this set."""
+        try:
+            self._client.insert_arrow(f"{table}{self._suffix}", rows)
+        except ClickHouseError as error:
+            raise StoreError(f"the store could not be written: {_first_line(error)}") from error
+
+    def recover(self, tenant: str) -> None:
+        above = {"tenant": tenant, "position": self.checkpoint(tenant).position}
+        for table in ("postings", "history"):
+            where = "tenant = {tenant:String} AND position > {position:UInt64}"
+            if self.query(f"SELECT 1 FROM {{{table}}} WHERE {where} LIMIT 1", above):
+                self._command(f"ALTER TABLE {{{table}}} DELETE WHERE {where} SETTINGS mutations_sync = 2", above)
+
+    def histories(self, tenant: str, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
+        found: dict[Key, list[Entry]] = {}
+        by_book: dict[str, list[str]] = {}
+        for book, entity in keys:
+            by_book.setdefault(book, []).append(entity)
+        for book, entities in by_book.items():
+            rows = self.query(
+                f"SELECT {_ENTRY} FROM {{history}} WHERE tenant = {{tenant:String}} AND book = {{book:String}} "
+                "AND entity IN {entities:Array(String)} AND parked = '' ORDER BY position",
+                {"tenant": tenant, "book": book, "entities": entities},
+            )
+            for row in rows:
+                entry = as_entry(tenant, row)
+                found.setdefault((book, entry.subject), []).append(entry)
+        return found
+
+    def parked(self, tenant: str) -> list[tuple[Entry, str, str]]:
+        rows = self.query(
+            f"SELECT {_ENTRY}, book, parked FROM {{history}} WHERE tenant = {{tenant:String}} AND parked != '' "
+            "ORDER BY position",
+            {"tenant": tenant},
+        )
+        return [(as_entry(tenant, row[:8]), row[8], row[9]) for row in rows]
+
+    def unpark(self, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
+        if lines:
+            self.insert("postings", postings_table(tenant, lines))
+        positions = [each.entry.position for each in applied]
+        self._command(
+            "ALTER TABLE {history} DELETE WHERE tenant = {tenant:String} AND position IN {positions:Array(UInt64)} "
+            "SETTINGS mutations_sync = 2",
+            {"tenant": tenant, "positions": positions},
+        )
+        self.insert("history", history_table(tenant, applied))
+
+    def beside(self) -> "ClickHouseStore":
+        """A fresh, empty set of tables beside the live ones, for a rebuild."""
+        self.drop_beside()
+        return ClickHouseStore(self._client, suffix="_next")
+
+    def drop_beside(self) -> None:
+        """Drop the tables of a rebuild that ended or was given up."""
+        for table in LEDGER:
+            self._command(f"DROP TABLE IF EXISTS {table}_next SYNC", {})
+
+    def switch(self) -> None:
+        """Put the tables beside in the place of the live ones, in one atomic exchange, and drop the old ones."""
+        self._command("EXCHANGE TABLES " + ", ".join(f"{table} AND {table}_next" for table in LEDGER), {})
+        self.drop_beside()
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes on disk by table."""
+        rows = self.query(
+            "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() "
+            "AND table IN {tables:Array(String)} GROUP BY table ORDER BY table",
+            {"tables": list(LEDGER)},
+        )
+        return {str(table): int(size) for table, size in rows}
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _command(self, sql: str, parameters: Mapping[str, Any]) -> None:
+        try:
+            self._client.command(self._named(sql), parameters=dict(parameters))
+        except ClickHouseError as error:
+            raise StoreError(f"the store could not be changed: {_first_line(error)}") from error
+
+    def _named(self, sql: str) -> str:
+        """``{postings}`` as the table of this set; bound parameters are left alone."""
+        for table in LEDGER:
+            sql = sql.replace(f"{{{table}}}", f"{table}{self._suffix}")
+        return sql
+
+    def _make_tables(self) -> None:
+        for version, text in migrations():
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            for statement in filter(str.strip, _without_comments(text).split(";")):
+                for table in LEDGER:
+                    statement = statement.replace(f"EXISTS {table}\n", f"EXISTS {table}{self._suffix}\n")
+                self._command(statement, {})
+            known = self.query(
+                "SELECT digest FROM schema_versions WHERE version = {version:UInt32}", {"version": version}
+            )
+            if not known:
+                self._client.insert("schema_versions", [[version, digest]], column_names=["version", "digest"])
+            elif known[0][0] != digest:
+                raise StoreError(
+                    "the store was made by another version of Salestream; delete the store folder: "
+                    "the next command makes it anew from the journal"
+                )
+
+
+def as_entry(tenant: str, row: Sequence[Any]) -> Entry:
+    """A row of ``history`` as the journal's entry."""
+    position, recorded_ms, source, id_, type_, at_ms, entity, body = row
+    raw = body if isinstance(body, bytes) else body.encode()
+    return Entry(tenant, position, recorded_ms, source, id_, type_, at_ms, entity, raw)
+
+
+def migrations() -> list[tuple[int, str]]:
+    """The numbered table files, forward only."""
+    folder = resources.files("projections") / "tables"
+    files = sorted((file.name, file.read_text("utf-8")) for file in folder.iterdir() if file.name.endswith(".sql"))
+    return [(int(name[:4]), text) for name, text in files]
+
+
+def _without_comments(text: str) -> str:
+    return "\n".join(line.split("--")[0].rstrip() for line in text.splitlines())
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

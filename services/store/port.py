@@ -1,0 +1,57 @@
+"""What the ledger store must do, whichever engine is behind it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from events.envelope import Entry
+from projections.ledger import Key, Line
+from services.journal.port import Cut
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """A journalled event and what came of it."""
+
+    entry: Entry
+    book: str
+    parked: str = ""
+    """Why it could not be posted; empty where it was."""
+
+
+class StoreError(Exception):
+    """The store cannot be used. The message is one sentence for people that says what to do."""
+
+
+class Store(Protocol):
+    """Postings, histories and checkpoints of all tenants.
+
+    Writes are idempotent by key: (tenant, position, line). What lies above a tenant's checkpoint is not there.
+    """
+
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT with bound parameters."""
+
+    def checkpoint(self, tenant: str) -> Cut:
+        """How far the tenant's ledger goes; (0, 0) where there is none."""
+
+    def tenants(self) -> list[str]:
+        """The tenants that have a ledger, sorted."""
+
+    def write(self, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
+        """Events with their lines, then the checkpoint at the last of them."""
+
+    def recover(self, tenant: str) -> None:
+        """Take away what an interrupted write left above the checkpoint."""
+
+    def histories(self, tenant: str, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
+        """The applied events of these entities, by entity, in order of position."""
+
+    def parked(self, tenant: str) -> list[tuple[Entry, str, str]]:
+        """Parked events: the event, its book, the reason."""
+
+    def unpark(self, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
+        """Write parked events as applied, at their own positions."""
+
+    def close(self) -> None:
+        """Let go of the engine."""

@@ -1,0 +1,92 @@
+"""A data folder, opened: journal, store, and the right to change them. The only place that chooses adapters."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+from services.books import Books
+from services.ingest import Ingest
+from services.journal.sqlite import SqliteJournal
+from services.processor.poster import Poster
+from services.settings import Settings
+from services.store.clickhouse import ClickHouseStore, open_chdb
+
+
+class WorkspaceError(Exception):
+    """The data folder cannot be used. One sentence says why and what to do."""
+
+
+class Workspace:
+    """The embedded pair in one folder. One process owns it at a time; use it as a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings: Final = settings
+        self.folder: Final = settings.data
+        self._lock: Final = _own(self.folder)
+        try:
+            self.journal: Final = SqliteJournal(settings.journal_path)
+            self.store: Final[ClickHouseStore] = open_chdb(settings.store_path)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._posters: dict[str, Poster] = {}
+
+    def poster(self, tenant: str) -> Poster:
+        """The one poster of a tenant."""
+        if tenant not in self._posters:
+            keep = self.settings.history_events
+            self._posters[tenant] = Poster(tenant, self.journal, self.store, keep=keep)
+        return self._posters[tenant]
+
+    def post_all(self) -> int:
+        """Bring every tenant's ledger to the head of its journal; the number of events posted."""
+        return sum(self.poster(tenant).catch_up() for tenant in self.journal.tenants())
+
+    def ingest(self) -> Ingest:
+        """The door for what is told."""
+        return Ingest(self.journal, self.settings.currency)
+
+    def books(self, tenant: str | None = None) -> Books:
+        """The books of a tenant, for questions."""
+        return Books(self.store, tenant or self.settings.tenant, self.settings)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.store.close()
+        self.journal.close()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _own(folder: Path) -> IO[str]:
+    """Take the folder for this process. The lock goes when the process does, however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise WorkspaceError(
+            f"the data folder {folder} cannot be used: {error.strerror}; choose another with --data"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        owner = lock.read().strip() or "another process"
+        lock.close()
+        raise WorkspaceError(
+            f"the data folder {folder} is in use by {owner}; wait for it, or choose another with --data"
+        ) from error
+    lock.seek(0)
+    lock.truncate()
+    lock.write(f"process {os.getpid()}")
+    lock.flush()
+    return lock

@@ -1,0 +1,1 @@
+"""What lets us dare to change things."""
