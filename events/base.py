@@ -3,13 +3,21 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
-from events.words import Allowed, Detail, Line, Name, RepId
+from events.words import LINE_PATTERN, NAME_PATTERN, Allowed, Detail, Line, Name, RepId
 
 Attributes = Annotated[
     dict[Name, Line],
     Field(max_length=16, examples=[{"source": "expo"}]),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": 16,
+            "propertyNames": {"type": "string", "maxLength": 200, "pattern": NAME_PATTERN},
+            "additionalProperties": {"type": "string", "maxLength": 200, "pattern": LINE_PATTERN},
+        }
+    ),
     Allowed("at most 16 pairs of text, names of 1-200 and values of up to 200 visible characters"),
 ]
 

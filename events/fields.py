@@ -25,6 +25,8 @@ class EventField:
     personal: bool
     allowed: str
     """What it allows, in words."""
+    word: str
+    """The short name of that, where there is one."""
     example: Any
     """A valid value as it stands in JSON, or ``NO_EXAMPLE``."""
     inner: type | None
@@ -45,7 +47,6 @@ def _fields_of(shape: type) -> tuple[EventField, ...]:
     return tuple(_field(name, hints[name], present[name]) for name in nearest if name in present)
 
 
-@cache
 def meanings(shape: type) -> dict[str, str]:
     """What is written below the fields of an event in the source text: field to sentences."""
     found: dict[str, str] = {}
@@ -62,16 +63,18 @@ def meanings(shape: type) -> dict[str, str]:
 def _field(name: str, hint: Any, default: Any) -> EventField:
     marks: list[Any] = []
     base = _unwrapped(hint, marks)
-    inner = next((part for part in (base, *get_args(base)) if is_dataclass(part)), None)
+    allowed = next((mark for mark in reversed(marks) if isinstance(mark, Allowed)), None) or _derived(base)
+    inner = next((part for part in (base, *get_args(base)) if is_dataclass(part) and isinstance(part, type)), None)
     examples = [mark.examples[0] for mark in marks if isinstance(mark, FieldInfo) and mark.examples]
     return EventField(
         name=name,
         required=default is MISSING,
         default=None if default is MISSING else default,
-        personal=Personal() in marks,
-        allowed=_allowed(base, marks),
+        personal=Personal() in marks or any(field.personal for field in (fields_of(inner) if inner else ())),
+        allowed=allowed.words,
+        word=allowed.word,
         example=examples[-1] if examples else _derived_example(base),
-        inner=inner if isinstance(inner, type) else None,
+        inner=inner,
     )
 
 
@@ -87,16 +90,13 @@ def _unwrapped(hint: Any, marks: list[Any]) -> Any:
     return hint
 
 
-def _allowed(base: Any, marks: list[Any]) -> str:
-    for mark in reversed(marks):
-        if isinstance(mark, Allowed):
-            return mark.words
+def _derived(base: Any) -> Allowed:
     if get_origin(base) is Literal:
-        return ", ".join(get_args(base))
+        return Allowed(", ".join(get_args(base)))
     if base is bool:
-        return "true or false"
+        return Allowed("true or false")
     assert is_dataclass(base), f"{base} in a field: add Allowed(…), so that a refusal can say what is allowed"
-    return "an object with " + ", ".join(field.name for field in fields(base))
+    return Allowed("an object with " + ", ".join(field.name for field in fields(base)))
 
 
 def _derived_example(base: Any) -> Any:

@@ -50,7 +50,6 @@ def told(
     tell two events that are alike.
     """
     content = {
-        "specversion": "1.0",
         "source": source,
         "type": event.TYPE,
         "time": time,
@@ -59,7 +58,7 @@ def told(
         **extensions,
         "data": as_dict(event),
     }
-    return {"id": id or f"{event.TYPE}-{_fingerprint(content)}", **content}
+    return {"specversion": "1.0", "id": id or f"{event.TYPE}-{_fingerprint(content)}", **content}
 
 
 def _example(event: type[SalesEvent], field: EventField) -> Any:

@@ -32,6 +32,8 @@ class Allowed:
     """Says in words what a word allows. Refusals end with it, and the catalogue shows it."""
 
     words: str
+    word: str = ""
+    """What the catalogue calls it for short."""
 
 
 _KINDS: Final[dict[type, str]] = {
@@ -152,7 +154,7 @@ def tidy(text: str) -> str:
     return re.sub(rf"[{_UNSEEN}\ud800-\udfff]+", " ", text).strip()[:200].rstrip()
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NAME_PATTERN), Allowed(NAME_WORDS)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NAME_PATTERN), Allowed(NAME_WORDS, "name")]
 """An id or a name. No control or invisible characters and no space at either end, which would split one name in two."""
 
 Line = Annotated[str, Field(max_length=200, pattern=LINE_PATTERN), Allowed("text of at most 200 visible characters")]
@@ -168,7 +170,9 @@ Money = Annotated[
     str,
     BeforeValidator(_money),
     WithJsonSchema({"type": ["string", "integer"], "pattern": r"^[0-9]{1,24}(\.[0-9]{1,12})?$", "minimum": 0}),
-    Allowed('a decimal string such as "12000.50" or an integer, 0 or more, that fits its currency\'s minor unit'),
+    Allowed(
+        'a decimal string such as "12000.50" or an integer, 0 or more, that fits its currency\'s minor unit', "amount"
+    ),
     Field(examples=["12000.50"]),
 ]
 """An amount in major units as decimal text, beside its ``currency``. A JSON float is refused."""
@@ -177,21 +181,21 @@ Currency = Annotated[
     str,
     BeforeValidator(_currency),
     WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$"}),
-    Allowed('an ISO 4217 code in use, such as "CNY", "USD" or "EUR"'),
+    Allowed('an ISO 4217 code in use, such as "CNY", "USD" or "EUR"', "currency"),
     Field(examples=["CNY"]),
 ]
 Date = Annotated[
     str,
     BeforeValidator(_date),
     WithJsonSchema({"type": "string", "format": "date"}),
-    Allowed('a date from 1900 to 2299, such as "2026-11-30"'),
+    Allowed('a date from 1900 to 2299, such as "2026-11-30"', "date"),
     Field(examples=["2026-11-30"]),
 ]
 TimeZone = Annotated[
     str,
     BeforeValidator(_time_zone),
     WithJsonSchema({"type": "string"}),
-    Allowed('a name of the IANA time zone database, such as "Asia/Shanghai"'),
+    Allowed('a name of the IANA time zone database, such as "Asia/Shanghai"', "time zone"),
     Field(examples=["Asia/Shanghai"]),
 ]
 Probability = Annotated[
@@ -200,41 +204,41 @@ Probability = Annotated[
     WithJsonSchema(
         {"type": ["string", "number"], "pattern": r"^0*(0(\.[0-9]+)?|1(\.0+)?)$", "minimum": 0, "maximum": 1}
     ),
-    Allowed("a number or decimal string from 0 to 1 with at most 6 decimals"),
+    Allowed("a number or decimal string from 0 to 1 with at most 6 decimals", "probability"),
     Field(examples=["0.3"]),
 ]
 Score = Annotated[
     str,
     BeforeValidator(_between("0", "1000000", 3, floats=True)),
     WithJsonSchema({"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?$", "minimum": 0, "maximum": 1000000}),
-    Allowed("a number or decimal string from 0 to 1000000 with at most 3 decimals"),
+    Allowed("a number or decimal string from 0 to 1000000 with at most 3 decimals", "score"),
     Field(examples=["5"]),
 ]
 ScaleMax = Annotated[
     str,
     BeforeValidator(_between("0.001", "1000000", 3, floats=True)),
     WithJsonSchema({"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?$", "maximum": 1000000}),
-    Allowed("a number or decimal string above 0, at most 1000000, with at most 3 decimals"),
+    Allowed("a number or decimal string above 0, at most 1000000, with at most 3 decimals", "scale"),
     Field(examples=["5"]),
 ]
 Rate = Annotated[
     str,
     BeforeValidator(_between("0.000000000001", "1000000000000", 12, floats=False)),
     WithJsonSchema({"type": ["string", "integer"], "pattern": r"^[0-9]{1,24}(\.[0-9]{1,12})?$"}),
-    Allowed('a decimal string above 0 with at most 12 decimals, such as "7.1234"'),
+    Allowed('a decimal string above 0 with at most 12 decimals, such as "7.1234"', "rate"),
     Field(examples=["7.1234"]),
 ]
 Quantity = Annotated[
     str,
     BeforeValidator(_decimal),
     WithJsonSchema({"type": ["string", "integer"], "pattern": r"^-?[0-9]{1,24}(\.[0-9]{1,12})?$"}),
-    Allowed('a decimal string such as "5000000" or an integer'),
+    Allowed('a decimal string such as "5000000" or an integer', "quantity"),
     Field(examples=["5000000"]),
 ]
 Period = Annotated[
     str,
     Field(pattern=r"^(19|2[0-2])[0-9]{2}(-Q[1-4]|-(0[1-9]|1[0-2]))?$", examples=["2026-Q4"]),
-    Allowed("a year, quarter or month, such as 2026, 2026-Q4 or 2026-11"),
+    Allowed("a year, quarter or month, such as 2026, 2026-Q4 or 2026-11", "period"),
 ]
 
 RepId = Annotated[Name, Field(examples=["rep-7"])]

@@ -3,12 +3,12 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
 from events.currencies import EXPONENTS
-from projections.definitions import Calendar, Definitions
+from projections.definitions import Calendar, Definitions, Stint
 from projections.formula import Part, Undefined, Value
 from projections.periods import FOREVER, Period, TooManyPeriods, moment, periods
 from projections.plan import Planner, Span, edges, spans
@@ -50,14 +50,14 @@ class Asker:
         self._run = run
         self._tenant = tenant
         self._position = position
-        self._now_ms = recorded_ms
-        self._definitions = definitions
+        self.now_ms: Final = recorded_ms
+        self.definitions: Final = definitions
         self._lifespan: Final = Fraction(lifespan_years)
 
     def answer(self, question: Question) -> Answered:
         """The answer to a question. Raises BadQuestion where its stretch of time is not allowed."""
-        currency = question.currency or self._definitions.calendar.currency
-        planner = Planner(question, self._tenant, self._position, self._definitions, currency)
+        currency = question.currency or self.definitions.calendar.currency
+        planner = Planner(question, self._tenant, self._position, self.definitions, currency)
         stretch = self.periods(question)
         values = {part.name: self._part(part, stretch, planner, question) for part in question.kpi.parts}
         found = [
@@ -68,12 +68,16 @@ class Asker:
 
     def planner(self, question: Question) -> Planner:
         """The planner of a question, for its evidence."""
-        currency = question.currency or self._definitions.calendar.currency
-        return Planner(question, self._tenant, self._position, self._definitions, currency)
+        currency = question.currency or self.definitions.calendar.currency
+        return Planner(question, self._tenant, self._position, self.definitions, currency)
+
+    def window(self, part: Part, period: Period) -> Span:
+        """The window of a part for one period."""
+        return spans(part, [period], self.now_ms, self.definitions.calendar)[0]
 
     def periods(self, question: Question) -> list[Period]:
         """The periods a question is about. Without ``from`` and ``to``: as far as its postings reach."""
-        calendar = self._definitions.calendar
+        calendar = self.definitions.calendar
         low = _moment("from", question.from_, calendar)
         high = _moment("to", question.to, calendar)
         if low is not None and high is not None and low >= high:
@@ -101,15 +105,15 @@ class Asker:
             {"tenant": self._tenant, "cut": self._position, "measures": measures},
         )
         count, first, last = rows[0]
-        return (first, last) if count else (self._now_ms, self._now_ms)
+        return (first, last) if count else (self.now_ms, self.now_ms)
 
     def _part(self, part: Part, stretch: Sequence[Period], planner: Planner, question: Question) -> dict[Place, Value]:
-        windows = spans(part, stretch, self._now_ms, self._definitions.calendar)
+        windows = spans(part, stretch, self.now_ms, self.definitions.calendar)
         match part.special:
             case "rep_days":
                 if question.grain == "hour":
                     raise BadQuestion("grain", "'hour' is finer than a working day; allowed: day or coarser")
-                return rep_days(question, windows, self._definitions, self._now_ms)
+                return rep_days(question, windows, self.definitions, self.now_ms)
             case "lifespan":
                 return {}
         select = planner.select(part, windows)
@@ -131,18 +135,18 @@ class Asker:
             value: Value = Fraction(row[-1])
             rest = row[1 + dims : -1]
             if part.unit == "money":
-                value, rest = self._converted(row[-1], rest[0], rest[1], planner), rest[2:]
+                value, rest = self.converted(row[-1], rest[0], rest[1], planner), rest[2:]
             sums.setdefault((_cell(row[1 : 1 + dims]), rest), []).append((places[row[0]], value))
         found: dict[Place, Value] = {}
         for (cell, weight), added in sums.items():
             for number, total in _windowed(windows, between, added):
                 if part.weighted:
-                    total = self._weighted(total, weight, windows[number].end)
+                    total = self.weighted(total, weight, windows[number].end)
                 found[number, cell] = _plus(found.get((number, cell), Fraction(0)), total)
         return found
 
     @staticmethod
-    def _converted(amount: int, currency: str, rate_edge: int, planner: Planner) -> Value:
+    def converted(amount: int, currency: str, rate_edge: int, planner: Planner) -> Value:
         """Minor units of the answer's currency, exact, at the rate in force."""
         if not amount or currency == planner.currency:
             return Fraction(amount)
@@ -153,13 +157,14 @@ class Asker:
         scale = Fraction(10 ** EXPONENTS[planner.currency], 10 ** EXPONENTS[currency])
         return amount * rates[place - 1][1] * scale
 
-    def _weighted(self, total: Value, weight: tuple[Any, ...], at_ms: int) -> Value:
+    def weighted(self, total: Value, weight: tuple[Any, ...], at_ms: int) -> Value:
+        """A sum of one pipeline, stage and own probability (in millionths), times the probability in force."""
         pipeline, stage, ppm = weight
         if isinstance(total, Undefined) or not total:
             return total
         if ppm >= 0:
             return total * Fraction(ppm, 1_000_000)
-        _, probability = self._definitions.pipelines(at_ms - 1).get((pipeline, stage), (0, None))
+        _, probability = self.definitions.pipelines(at_ms - 1).get((pipeline, stage), (0, None))
         if probability is None:
             return Undefined("missing_probability", f"{pipeline}/{stage}")
         return total * probability
@@ -240,28 +245,34 @@ def _ordered(question: Question, rows: list[Row]) -> list[Row]:
 
 def rep_days(question: Question, windows: Sequence[Span], definitions: Definitions, now_ms: int) -> dict[Place, Value]:
     """Reps in place times working days, by window. A day on which a rep moved counts for where it moved to."""
+    found: dict[Place, Value] = {}
+    for place, _, days in stint_days(question, windows, definitions, now_ms):
+        found[place] = _plus(found.get(place, Fraction(0)), Fraction(days))
+    return found
+
+
+def stint_days(
+    question: Question, windows: Sequence[Span], definitions: Definitions, now_ms: int
+) -> Iterable[tuple[Place, Stint, int]]:
+    """The working days of each stint in each window."""
     calendar = definitions.calendar
     wanted = dict(question.where)
     stints = sorted(definitions.stints(), key=lambda stint: (stint.rep_id, stint.from_ms))
-    found: dict[Place, Value] = {}
     for stint, after in zip(stints, [*stints[1:], None], strict=True):
         if any((getattr(stint, name) or "") not in values for name, values in wanted.items()):
             continue
-        first, end = (
-            calendar.day(stint.from_ms),
-            calendar.day(min(stint.to_ms or now_ms + 1, now_ms + 1) - 1) + timedelta(1),
-        )
+        until = min(stint.to_ms or now_ms + 1, now_ms + 1)
+        first, end = calendar.day(stint.from_ms), calendar.day(until - 1) + timedelta(1)
         if after is not None and after.rep_id == stint.rep_id:
             end = min(end, calendar.day(after.from_ms))
         cell = tuple(getattr(stint, name) or None for name in question.by)
         for number, window in enumerate(windows):
             days = calendar.working_days(*_days(first, end, window, now_ms, calendar))
             if days:
-                found[number, cell] = _plus(found.get((number, cell), Fraction(0)), Fraction(days))
-    return found
+                yield (number, cell), stint, days
 
 
-def _days(first: Any, end: Any, window: Span, now_ms: int, calendar: Calendar) -> tuple[Any, Any]:
+def _days(first: date, end: date, window: Span, now_ms: int, calendar: Calendar) -> tuple[date, date]:
     low = first if window.start == FOREVER[0] else max(first, calendar.day(window.start))
     last = min(window.end, now_ms + 1) - 1
     return low, min(end, calendar.day(last) + timedelta(1))

@@ -48,11 +48,8 @@ class Kpi:
     @property
     def dims(self) -> frozenset[str]:
         """What it can be grouped and filtered by: what all its parts can."""
-        sets = [
-            PEOPLE if part.special == "rep_days" else part.source.dims
-            for part in self.parts
-            if part.source or part.special == "rep_days"
-        ]  # type: ignore[union-attr]
+        sets = [part.source.dims for part in self.parts if part.source]
+        sets += [PEOPLE for part in self.parts if part.special == "rep_days"]
         return frozenset.intersection(*sets)
 
     @property

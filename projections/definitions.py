@@ -77,6 +77,8 @@ class Stint:
     manager_id: str
     from_ms: int
     to_ms: int | None
+    event: int
+    """The position of its rep.assigned."""
 
 
 class Definitions:
@@ -122,20 +124,20 @@ class Definitions:
     def stints(self) -> list[Stint]:
         """Who was in place, where, from when to when."""
         found: list[Stint] = []
-        standing: dict[str, tuple[int, RepAssigned]] = {}
+        standing: dict[str, tuple[Fact, RepAssigned]] = {}
         for fact in self.facts:
             if not isinstance(fact.data, RepAssigned | RepLeft):
                 continue
             if fact.entity in standing:
                 found.append(_stint(*standing.pop(fact.entity), fact.at_ms))
             if isinstance(fact.data, RepAssigned):
-                standing[fact.entity] = fact.at_ms, fact.data
-        return found + [_stint(from_ms, assigned, None) for from_ms, assigned in standing.values()]
+                standing[fact.entity] = fact, fact.data
+        return found + [_stint(fact, assigned, None) for fact, assigned in standing.values()]
 
 
-def _stint(from_ms: int, assigned: RepAssigned, to_ms: int | None) -> Stint:
+def _stint(fact: Fact, assigned: RepAssigned, to_ms: int | None) -> Stint:
     places = assigned.team_id or "", assigned.region or "", assigned.manager_id or ""
-    return Stint(assigned.rep_id, *places, from_ms, to_ms)
+    return Stint(assigned.rep_id, *places, fact.at_ms, to_ms, fact.position)
 
 
 def _calendar(facts: list[Fact], timezone: str, currency: str) -> Calendar:

@@ -12,7 +12,7 @@ from projections.definitions import Calendar, Definitions
 from projections.formula import Part
 from projections.periods import FOREVER, Period, a_year_before, wall_ms
 from projections.question import Question
-from projections.sources import KNOWN, Source, net
+from projections.sources import KNOWN, Source, lines, net
 
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
@@ -63,7 +63,7 @@ class Planner:
         self.currency: Final = currency
         self.rates: Final = definitions.rates(currency)
         self.fx_edges: Final = [FOREVER[0], *sorted({at for rates in self.rates.values() for at, _ in rates})]
-        self._base: Final = {"tenant": tenant, "cut": position}
+        self.base: Final = {"tenant": tenant, "cut": position}
 
     def select(self, part: Part, windows: Sequence[Span]) -> Select:
         """Rows of (edge or window number, dims…, [currency, rate edge], [pipeline, stage, probability], value)."""
@@ -80,27 +80,49 @@ class Planner:
         return Select(self._aggregate(part, groups, body), self._parameters(part, windows))
 
     def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
-        """Rows of (event, book, entity, customer or '', contribution) for one cell, also those that add nothing."""
-        assert part.source is not None
+        """Rows of (event, book, entity, customer, currency, rate edge, pipeline, stage, probability, contribution).
+
+        They are what makes one cell, with the lines that came to nothing.
+        """
         source = part.source
-        value = f"sum({part.expression})" if part.stat == "sum" else f"countIf({part.condition or 'true'})"
-        customer = "any(p.customer)" if source.covers else "''"
-        events = "p.event"
-        if source.lasting:
-            events = f"arrayJoin(arrayFilter(x -> x != 0, [p.event, p.{source.lasting}]))"
+        assert source is not None
+        events, customer = "p.event", "''"
+        if source.covers:
+            events, customer = f"arrayJoin(arrayFilter(x -> x != 0, [p.event, {self._ender(source)}]))", "p.customer"
+        money = (
+            ("p.currency", "roundDown(p.basis_ms, {fx_edges:Array(Int64)})") if part.unit == "money" else ("''", "0")
+        )
+        weight = ("p.pipeline", "p.stage", "p.probability_ppm") if part.weighted else ("''", "''", "-1")
+        told = (events, "p.book", "p.entity", customer, *money, *weight)
+        groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
+        value = f"sum({part.expression})" if part.stat == "sum" else f"countIf({part.condition or 'p.count > 0'})"
         within = "1" if source.covers else self._within(source)
-        matching = "".join(
+        sql = (
+            f"SELECT {groups}, {value} AS contribution FROM {self._rows(part)} "
+            f"WHERE {within}{self._filters(source)}{self._matching(source)} GROUP BY ALL ORDER BY its_0"
+        )
+        return Select(sql, self._parameters(part, [window]) | _cell_values(cell))
+
+    def left_out(self, source: Source, which: str, window: Span, cell: Sequence[str | None]) -> Select:
+        """Rows of (event, book, entity) that might be expected in a cell of this source but do not count."""
+        rows = lines("", dims=source.dims, words="", also=which).sql(self._wanted(source))
+        rows = rows.replace("measure IN ('') AND ", "")
+        part = Part(name="left_out", source=source)
+        sql = (
+            f"SELECT p.event, p.book, p.entity FROM ({rows}) AS p{self._organisation(source)} WHERE p.at_ms >= {{lo:Int64}} "
+            f"AND p.at_ms < {{hi:Int64}}{self._filters(source)}{self._matching(source)} GROUP BY ALL HAVING sum(p.count) > 0"
+        )
+        return Select(sql, self._parameters(part, [window]) | _cell_values(cell))
+
+    @staticmethod
+    def _ender(source: Source) -> str:
+        return f"p.{source.lasting}" if source.lasting else "0"
+
+    def _matching(self, source: Source) -> str:
+        return "".join(
             f" AND ({_named(expression)}) = {{cell{place}:String}}"
             for place, expression in enumerate(self._dims(source))
         )
-        money = ", p.currency AS its_currency" if part.unit == "money" else ""
-        sql = (
-            f"SELECT {events} AS its_event, p.book AS its_book, p.entity AS its_entity, {customer} AS its_customer, "
-            f"{value} AS contribution{money} FROM {self._rows(part)} WHERE {within}{self._filters(source)}{matching} "
-            f"GROUP BY its_event, its_book, its_entity{money and ', its_currency'} ORDER BY its_event"
-        )
-        told = {f"cell{place}": value or "" for place, value in enumerate(cell)}
-        return Select(sql, self._parameters(part, [window]) | told)
 
     def _covering(self, part: Part, windows: Sequence[Span]) -> Select:
         source = part.source
@@ -131,10 +153,9 @@ class Planner:
     def _rows(self, part: Part) -> str:
         source = part.source
         assert source is not None
-        extra = ("pipeline", "stage", "probability_ppm") if part.weighted else ()
-        extra += ("category",) if "category" in part.expression else ()
-        extra += ("outcome",) if "outcome" in part.expression else ()
-        wanted = tuple(dict.fromkeys(self._wanted(source) + extra))
+        extra = [name for name in ("category", "outcome") if name in part.expression]
+        extra += ["pipeline", "stage", "probability_ppm"] if part.weighted else []
+        wanted = tuple(dict.fromkeys([*self._wanted(source), *extra]))
         if not source.covers:
             return f"({source.sql(wanted)}) AS p{self._organisation(source)}"
         windows = "{starts:Array(Int64)} AS s, {ends:Array(Int64)} AS e, {places:Array(Int64)} AS place"
@@ -226,7 +247,7 @@ class Planner:
         assert source is not None
         between = edges(windows)
         wall = [wall_ms(edge, self._definitions.calendar) for edge in between] if source.local else between
-        told: dict[str, Any] = dict(self._base) | {"edges": between, "lo": between[0], "hi": between[-1]}
+        told: dict[str, Any] = dict(self.base) | {"edges": between, "lo": between[0], "hi": between[-1]}
         told |= {"wall_edges": wall, "wall_lo": wall[0], "wall_hi": wall[-1]}
         told |= {"starts": [window.start for window in windows], "ends": [window.end for window in windows]}
         told |= {"places": list(range(len(windows)))}
@@ -245,6 +266,10 @@ class Planner:
             for (pipeline, stage), (place, _) in self._definitions.pipelines(at_ms).items()
         }
         return {"stage_keys": list(ranks) or ["\t"], "stage_ranks": list(ranks.values()) or [-1]}
+
+
+def _cell_values(cell: Sequence[str | None]) -> dict[str, str]:
+    return {f"cell{place}": value or "" for place, value in enumerate(cell)}
 
 
 def _named(group: str) -> str:

@@ -32,7 +32,7 @@ class Source:
     related: str = ""
     """A SELECT of (book, entity) that the rows were derived from, besides their own; takes the rows' entities."""
     excluded: tuple[tuple[str, str], ...] = ()
-    """(measure, reason) of events that might be expected here but do not count."""
+    """(which postings, reason) of events that might be expected here but do not count."""
     local: bool = False
     """Some rows are calendar days."""
     covers: str = ""
@@ -242,7 +242,7 @@ WINS: Final = lines("won", dims=DEAL, words="wins, and what takes them back")
 LOSSES: Final = lines("lost", dims=DEAL | {"reason", "competitor"}, words="losses, and what takes them back")
 SALES: Final = lines(
     "won", "order", dims=COMMON | {"customer", "deal"}, words="wins and orders",
-    excluded=(("fulfilment", "fulfils a deal and adds no revenue of its own"),),
+    excluded=(("measure = 'fulfilment'", "fulfils a deal and adds no revenue of its own"),),
 )  # fmt: skip
 REFUNDS: Final = lines("refund", dims=COMMON | {"customer", "deal"}, words="refunds")
 COSTS: Final = lines("won", "order", "fulfilment", dims=COMMON | {"customer", "deal"}, words="wins and orders")
@@ -253,7 +253,7 @@ CREATED: Final = lines("created", dims=DEAL, words="deals created")
 PIPELINE: Final = lines("pipeline", dims=DEAL, words="what enters and leaves the pipeline")
 TOUCHPOINTS: Final = lines(
     "touchpoint", dims=COMMON | {"kind", "direction", "lead", "deal", "customer"}, words="touchpoints",
-    excluded=(("touchpoint_automated", "sent by a machine"),),
+    excluded=(("measure = 'touchpoint_automated'", "sent by a machine"),),
 )  # fmt: skip
 CHURNS: Final = lines("churned", dims=frozenset({"region", "segment", "customer", "reason"}), words="customers leaving")
 
@@ -287,8 +287,12 @@ LEAD_COHORT: Final = Source(
 ENTRIES: Final = Source("entries", "deals entering a stage, and how far they came", DEAL, ("pipeline", "won"), _entries)
 VISITS: Final = Source("visits", "finished visits to a stage", DEAL, ("pipeline",), _visits)
 FIRST_PURCHASES: Final = Source(
-    "first_purchases", "customers at their first win or order", COMMON | {"customer"}, _PURCHASES, _first_purchases
-)
+    "first_purchases", "customers at their first win or order", COMMON | {"customer"}, _PURCHASES, _first_purchases,
+    excluded=(
+        (f"{_in(_PURCHASES)} AND outcome = '' AND customer != ''", "not the first purchase of its customer"),
+        (f"{_in(_PURCHASES)} AND outcome = '' AND customer = ''", "names no customer"),
+    ),
+)  # fmt: skip
 _CUSTOMER_DIMS: Final = frozenset({"region", "segment", "customer"})
 _OF_CUSTOMERS: Final = (
     f"SELECT DISTINCT book, entity FROM {{postings}} WHERE {KNOWN} AND "
@@ -303,9 +307,12 @@ MEMBERS: Final = Source(
     ("won", "order", "order_returned", "churned", "returned"), _members, related=_OF_CUSTOMERS,
     covers="from_ms < s AND to_ms >= s", lasting="churn_event",
 )  # fmt: skip
+_SUPERSEDED: Final = "superseded by a later answer of the same respondent"
 LATEST_CSAT: Final = Source(
-    "latest_csat", "the latest csat answer of each respondent", _ANSWER, ("answer",), _latest_answers("csat")
-)
+    "latest_csat", "the latest csat answer of each respondent", _ANSWER, ("answer",), _latest_answers("csat"),
+    excluded=(("measure = 'answer' AND kind = 'csat'", _SUPERSEDED),),
+)  # fmt: skip
 LATEST_NPS: Final = Source(
-    "latest_nps", "the latest nps answer of each respondent", _ANSWER, ("answer",), _latest_answers("nps")
-)
+    "latest_nps", "the latest nps answer of each respondent", _ANSWER, ("answer",), _latest_answers("nps"),
+    excluded=(("measure = 'answer' AND kind = 'nps'", _SUPERSEDED),),
+)  # fmt: skip

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from events.codec import read
-from events.envelope import to_text
+from events.envelope import Entry, to_text
 from events.vocabulary import BY_TYPE
+from events.words import major
 from projections.answer import as_json
 from projections.ask import Answered, Asker
 from projections.definitions import KINDS, Definitions
+from projections.ledger import Key
 from projections.periods import moment
 from projections.question import BadQuestion, Question
 from services.clock import now_ms
@@ -88,6 +90,61 @@ class Books:
         self._definitions = position, definitions
         return definitions
 
+    def entries(self, keys: Sequence[Key], position: int) -> list[tuple[Entry, str]]:
+        """The events of these entities up to a position, each with why it is parked or nothing, in order."""
+        found: list[tuple[Entry, str]] = []
+        for book in sorted({book for book, _ in keys}):
+            rows = self.query(
+                "SELECT position, recorded_ms, source, id, type, at_ms, entity, body, parked FROM {history} "
+                "WHERE tenant = {tenant:String} AND book = {book:String} AND position <= {position:UInt64} "
+                "AND entity IN {entities:Array(String)}",
+                {
+                    "tenant": self.tenant,
+                    "book": book,
+                    "position": position,
+                    "entities": [e for b, e in keys if b == book],
+                },
+            )
+            found += [(as_entry(self.tenant, row[:8]), row[8]) for row in rows]
+        return sorted(found, key=lambda each: each[0].position)
+
+    def entities(self, books: Sequence[str], position: int) -> set[Key]:
+        """All entities of these kinds that are known at a position."""
+        rows = self.query(
+            "SELECT DISTINCT book, entity FROM {history} WHERE tenant = {tenant:String} AND book IN {books:Array(String)} "
+            "AND position <= {position:UInt64}",
+            {"tenant": self.tenant, "books": list(books), "position": position},
+        )
+        return {(book, entity) for book, entity in rows}
+
+    def reps(self, keys: Sequence[Key], position: int) -> list[str]:
+        """The reps whose assignment decides where these entities belong."""
+        rows = self.query(
+            "SELECT DISTINCT rep_id FROM {postings} WHERE tenant = {tenant:String} AND position <= {position:UInt64} "
+            "AND rep_id != '' AND entity IN {entities:Array(String)}",
+            {"tenant": self.tenant, "position": position, "entities": sorted({entity for _, entity in keys})},
+        )
+        return [row[0] for row in rows]
+
+    def postings(self, key: Key, position: int) -> list[dict[str, Any]]:
+        """The ledger's lines of one entity, in order, without what is empty."""
+        names = "position, line, measure, at_ms, event, count, amount, cost, currency, rep_id, stage, outcome, customer"
+        rows = self.query(
+            f"SELECT {names} FROM {{postings}} WHERE tenant = {{tenant:String}} AND book = {{book:String}} "
+            "AND entity = {entity:String} AND position <= {position:UInt64} ORDER BY position, line",
+            {"tenant": self.tenant, "book": key[0], "entity": key[1], "position": position},
+        )
+        lines = [dict(zip(names.split(", "), row, strict=True)) for row in rows]
+        return [_line_json(line) for line in lines]
+
     def _facts(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
         entries = [as_entry(self.tenant, row) for row in rows]
         return [read(entry) for entry in entries if entry.type in BY_TYPE]
+
+
+def _line_json(line: dict[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in line.items() if value not in ("", 0)}
+    for name in ("amount", "cost"):
+        if name in told and line["currency"]:
+            told[name] = major(line[name], line["currency"])
+    return told | {"time": to_text(told.pop("at_ms"))}

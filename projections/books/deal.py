@@ -81,7 +81,7 @@ class DealBook:
 
     def _create(self, fact: Fact, lines: list[Posting]) -> None:
         self.status, self.created_ms = "open", fact.at_ms
-        lines.append(self._line(fact, "created", self.dims, count=1))
+        lines.append(replace(self._line(fact, "created", self.dims), count=1))
         if isinstance(fact.data, DealWon | DealLost):
             return
         self._enter(fact, lines)
@@ -131,9 +131,8 @@ class DealBook:
         if outcome == "entered":
             self.entered_ms = fact.at_ms
         dims = replace(self.dims, outcome=outcome)
-        self.open_line = self._line(
-            fact, "pipeline", dims, count=1, amount=self.amount, currency=self.currency, since_ms=self.entered_ms
-        )
+        line = self._line(fact, "pipeline", dims)
+        self.open_line = replace(line, count=1, amount=self.amount, currency=self.currency, since_ms=self.entered_ms)
         lines.append(self.open_line)
 
     def _leave(self, fact: Fact, lines: list[Posting], outcome: str) -> None:
@@ -146,10 +145,17 @@ class DealBook:
 
     def _close(self, status: str, fact: Fact, lines: list[Posting], dims: Dimensions) -> None:
         self.status = status
-        self.closed = self._line(
-            fact, status, dims, count=1, amount=self.amount, cost=self.cost if status == "won" else 0,
-            currency=self.currency, since_ms=self.created_ms, until_ms=fact.at_ms,
-        )  # fmt: skip
+        line = self._line(fact, status, dims)
+        cost = self.cost if status == "won" else 0
+        self.closed = replace(
+            line,
+            count=1,
+            amount=self.amount,
+            cost=cost,
+            currency=self.currency,
+            since_ms=self.created_ms,
+            until_ms=fact.at_ms,
+        )
         lines.append(self.closed)
 
     def _take_back(self, fact: Fact, lines: list[Posting]) -> None:
@@ -170,9 +176,8 @@ class DealBook:
         if (closed.amount, closed.cost, closed.currency) == (self.amount, self.cost, self.currency):
             return
         dims = replace(self.dims, outcome="corrected")
-        line = self._line(
-            fact, "won", dims, currency=closed.currency, since_ms=self.created_ms, until_ms=closed.until_ms
-        )
+        line = self._line(fact, "won", dims)
+        line = replace(line, currency=closed.currency, since_ms=self.created_ms, until_ms=closed.until_ms)
         if closed.currency == self.currency:
             changed = replace(line, amount=self.amount - closed.amount, cost=self.cost - closed.cost)
             lines.append(changed)
@@ -181,10 +186,8 @@ class DealBook:
             lines.append(replace(line, amount=self.amount, cost=self.cost, currency=self.currency))
         self.closed = replace(closed, amount=self.amount, cost=self.cost, currency=self.currency)
 
-    def _line(self, fact: Fact, measure: str, dims: Dimensions, **numbers: int | str) -> Posting:
-        return Posting(
-            measure=measure, at_ms=fact.at_ms, event=fact.position, dims=dims, basis_ms=fact.at_ms, **numbers
-        )  # type: ignore[arg-type]
+    def _line(self, fact: Fact, measure: str, dims: Dimensions) -> Posting:
+        return Posting(measure=measure, at_ms=fact.at_ms, event=fact.position, dims=dims, basis_ms=fact.at_ms)
 
 
 def _millionths(probability: str) -> int:

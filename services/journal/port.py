@@ -44,7 +44,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     field: str = ""
     """Where it is wrong: ``data.amount``; ``event`` for the whole."""
     body: bytes
-    """What was told, byte for byte, as far as it was read."""
+    """What was told, byte for byte; of what is too long for an event, its beginning."""
     origin: str = ""
     """Where it came from: ``orders.jsonl:17``, ``/hooks/hubspot``."""
     source: str = ""
@@ -129,8 +129,8 @@ class Journal(Protocol):
         ...
 
     def of_type(self, tenant: str, types: Iterable[str], upto: int | None = None) -> list[Entry]:
-        """All entries of these types, in order, up to a position. Quick for the definitions a tenant has few of
-        (calendars, voidings, pipelines, rates, targets); for other types the whole journal is read."""
+        """All entries of these types, in order, up to a position. Quick for ``calendar.defined`` and
+        ``event.voided``; for other types the whole journal is read."""
         ...
 
     def find(self, tenant: str, source: str, id_: str) -> Entry | None:

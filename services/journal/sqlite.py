@@ -19,7 +19,7 @@ import msgspec
 
 from events.corrections import EventVoided
 from events.envelope import Entry, Told
-from events.planning import CalendarDefined, FxRateSet, PipelineDefined, TargetSet
+from events.planning import CalendarDefined
 from services.journal.port import Cut, Delivery, JournalError, Letter, Refused, Tally, Verdict, conflict
 
 APPLICATION_ID: Final = 0x53414C45
@@ -31,11 +31,9 @@ _PLACE_BITS: Final = 40
 _LAST: Final = (1 << _PLACE_BITS) - 1
 """The highest position; also the mask that takes it out of a place."""
 
-_DEFINITIONS: Final = tuple(
-    event.TYPE for event in (CalendarDefined, EventVoided, FxRateSet, PipelineDefined, TargetSet)
-)
-"""Types that a tenant has few events of and that are asked for by type."""
-_IS_DEFINITION: Final = f"type IN {_DEFINITIONS}"
+_SOUGHT: Final = (CalendarDefined.TYPE, EventVoided.TYPE)
+"""Types that are asked for by type; few events have them."""
+_IS_SOUGHT: Final = f"type IN {_SOUGHT}"  # of three or more, SQLite would build a set for every row inserted
 
 # A place is (tenant's number << 40 | position): one integer key, so each tenant's entries lie together and in
 # order, appending touches the end of the file only, and rows of a few kB need no overflow pages.
@@ -51,7 +49,7 @@ _SCHEMA: Final = (
         digest BLOB NOT NULL, body BLOB NOT NULL
     )""",
     "CREATE UNIQUE INDEX identity ON entries (tenant, source, id)",
-    f"CREATE INDEX definitions ON entries (tenant, type) WHERE {_IS_DEFINITION}",
+    f"CREATE INDEX sought ON entries (tenant, type) WHERE {_IS_SOUGHT}",
     """CREATE TABLE letters (
         place INTEGER PRIMARY KEY, recorded_ms INTEGER NOT NULL, reason TEXT NOT NULL, field TEXT NOT NULL,
         body BLOB NOT NULL, origin TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, outcome TEXT
@@ -67,7 +65,7 @@ _SCHEMA: Final = (
 )
 _ENTRY: Final = f"SELECT ?1, place & {_LAST}, recorded_ms, source, id, type, at_ms, subject, body FROM entries "
 _LETTER: Final = f"SELECT place & {_LAST}, recorded_ms, reason, field, body, origin, source, id, outcome FROM letters "
-_DELIVERY: Final = "SELECT tenant, number, system, received_ms, headers, raw FROM inbox "
+_DELIVERY: Final = "SELECT number, system, received_ms, headers, raw FROM inbox "
 
 _PROBLEMS: Final = {
     sqlite3.SQLITE_FULL: "cannot grow, for the disk is full; free some space and try again",
@@ -201,8 +199,8 @@ class SqliteJournal:
         wanted = set(types)
         base = self._base(tenant)
         last = base + (_LAST if upto is None else min(max(upto, 0), _LAST))
-        if wanted <= set(_DEFINITIONS):
-            where = f"INDEXED BY definitions WHERE tenant = ?2 >> {_PLACE_BITS} AND {_IS_DEFINITION} "
+        if wanted <= set(_SOUGHT):
+            where = f"INDEXED BY sought WHERE tenant = ?2 >> {_PLACE_BITS} AND {_IS_SOUGHT} "
         else:
             where = "NOT INDEXED WHERE place > ?2 "
         where += "AND place <= ?3 AND type IN (SELECT value FROM json_each(?4)) ORDER BY place"
@@ -271,7 +269,10 @@ class SqliteJournal:
 
     def inbox(self, tenant: str, after: int, limit: int) -> list[Delivery]:
         rows = self._rows(f"{_DELIVERY} WHERE tenant = ? AND number > ? ORDER BY number LIMIT ?", tenant, after, limit)
-        return [Delivery(*row[:4], msgspec.json.decode(row[4]), row[5]) for row in rows]
+        return [
+            Delivery(tenant, number, system, received_ms, msgspec.json.decode(headers), raw)
+            for number, system, received_ms, headers, raw in rows
+        ]
 
     def prune(self, before_ms: int) -> int:
         with self._writing() as db:

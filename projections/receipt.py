@@ -1,0 +1,107 @@
+"""The receipt of a number: the events that make it, what each adds, and those left out with the reason.
+
+Folding the listed events alone gives the number again.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Final
+
+from projections.ask import Answered, Asker, Cell, Run, stint_days
+from projections.formula import Part, Undefined, Value
+from projections.periods import Period
+from projections.plan import Planner, Select, Span, spans
+from projections.question import BadQuestion, Question
+
+Key = tuple[str, str]
+"""An entity: its book and id."""
+
+_REP_DIMS: Final = frozenset({"team_id", "region", "manager_id"})
+
+
+@dataclass
+class Evidence:
+    """What a cell rests on."""
+
+    contributions: dict[int, dict[str, Fraction]] = field(default_factory=dict)
+    """Event to what it adds to each part, exact."""
+    entities: set[Key] = field(default_factory=set)
+    """Whose histories the number was computed from."""
+    left_out: dict[int, tuple[Key, str]] = field(default_factory=dict)
+    """Event to its entity and the reason it does not count."""
+    definitions: set[str] = field(default_factory=lambda: {"calendar"})
+    """The kinds of definition that were used."""
+
+    def add(self, event: int, part: str, value: Value) -> None:
+        """One contribution. What has no value, such as an amount without a rate, adds nothing but is listed."""
+        told = self.contributions.setdefault(event, {})
+        told[part] = told.get(part, Fraction(0)) + (Fraction(0) if isinstance(value, Undefined) else value)
+
+
+class Receipts:
+    """Writes receipts for the answers of one asker."""
+
+    def __init__(self, run: Run, asker: Asker, question: Question) -> None:
+        self._run = run
+        self._asker = asker
+        self._question = question
+        self._planner: Final[Planner] = asker.planner(question)
+
+    def evidence(self, period: Period, cell: Cell) -> Evidence:
+        """Everything that one cell rests on."""
+        found = Evidence()
+        for part in self._question.kpi.parts:
+            if part.special == "rep_days":
+                self._rep_days(part, period, cell, found)
+            elif part.source is not None:
+                self._part(part, self._asker.window(part, period), cell, found)
+        if any(name in _REP_DIMS for name in [*self._question.by, *(name for name, _ in self._question.where)]):
+            found.definitions.add("rep")
+        return found
+
+    def _part(self, part: Part, window: Span, cell: Cell, found: Evidence) -> None:
+        source = part.source
+        assert source is not None
+        rows = self._rows(self._planner.evidence(part, window, cell))
+        entities, customers = {row[2] for row in rows}, {row[3] for row in rows if row[3]}
+        for event, book, entity, _, currency, rate_edge, *weight, contribution in rows:
+            value: Value = Fraction(contribution)
+            if part.unit == "money":
+                value = self._asker.converted(contribution, currency, rate_edge, self._planner)
+                if currency != self._planner.currency:
+                    found.definitions.add("rates")
+            if part.weighted:
+                value = self._asker.weighted(value, tuple(weight), window.end)
+            found.add(event, part.name, value)
+            found.entities.add((book, entity))
+        if part.weighted or "stage_ranks" in source.sql(()):
+            found.definitions.add("pipeline")
+        if source.related:
+            told = {"entities": sorted(entities), "customers": sorted(customers)}
+            related = Select(source.related, self._planner.base | told)
+            found.entities |= {(book, entity) for book, entity in self._rows(related)}
+        for which, reason in source.excluded:
+            for event, book, entity in self._rows(self._planner.left_out(source, which, window, cell)):
+                if event not in found.contributions:
+                    found.left_out[event] = (book, entity), reason
+
+    def _rep_days(self, part: Part, period: Period, cell: Cell, found: Evidence) -> None:
+        definitions, now_ms = self._asker.definitions, self._asker.now_ms
+        windows = spans(part, [period], now_ms, definitions.calendar)
+        for (_, place), stint, days in stint_days(self._question, windows, definitions, now_ms):
+            if place == cell:
+                found.add(stint.event, part.name, Fraction(days))
+                found.entities.add(("rep", stint.rep_id))
+
+    def _rows(self, select: Select) -> list[tuple[Any, ...]]:
+        return self._run(select.sql, select.parameters)
+
+
+def one_cell(answered: Answered) -> tuple[Period, Cell]:
+    """The period and cell of an answer with a single row. Raises BadQuestion for any other."""
+    rows = answered.rows
+    if len(rows) != 1:
+        raise BadQuestion(
+            "question", f"names {len(rows)} cells; allowed: one, narrowed by --where, --from, --to and --grain"
+        )
+    return rows[0].period, rows[0].cell

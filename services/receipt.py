@@ -1,0 +1,105 @@
+"""Explaining: a number's receipt with its events, read from the store."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from events.codec import as_dict, read
+from events.envelope import Entry, Fact, to_text
+from events.corrections import EventVoided
+from events.vocabulary import BY_TYPE
+from projections.answer import as_json, shown
+from projections.definitions import Definitions
+from projections.question import Question
+from projections.receipt import Evidence, Key, Receipts, one_cell
+from services.books import Books
+from services.journal.port import Cut
+
+
+def explain(books: Books, question: Question) -> dict[str, Any]:
+    """The receipt of one cell: definition, cut, events counted and in context, events left out and why.
+
+    Raises BadQuestion where the question names more or less than one cell.
+    """
+    cut = books.cut(question.as_of)
+    asker = books.asker(cut)
+    answered = asker.answer(question)
+    period, cell = one_cell(answered)
+    evidence = Receipts(books.query, asker, question).evidence(period, cell)
+    told = as_json(answered, cut.position, cut.recorded_ms)
+    row = told.pop("rows")[0]
+    entries = _entries(books, evidence, cut)
+    voided = _voided(asker.definitions)
+    units = {part.name: part.unit for part in question.kpi.parts}
+    events, excluded = [], _later(books, question, evidence, cut)
+    for entry, parked in entries:
+        line = _told(entry)
+        reason = _reason(entry, parked, voided, evidence)
+        if reason:
+            excluded.append(line | {"reason": reason})
+            continue
+        added = {name: value for name, value in evidence.contributions.get(entry.position, {}).items() if value}
+        line["contribution"] = {name: shown(value, units[name], answered.currency) for name, value in added.items()}
+        events.append(line | {"role": "counted" if added else "context"})
+    excluded.sort(key=lambda line: line["position"])
+    return told | {"cell": row, "events": events, "excluded": excluded}
+
+
+def _entries(books: Books, evidence: Evidence, cut: Cut) -> list[tuple[Entry, str]]:
+    """The events of all histories a number rests on, of its definitions, and of what was left out."""
+    keys = evidence.entities | {key for key, _ in evidence.left_out.values()}
+    definitions = books.entities(sorted(evidence.definitions), cut.position)
+    reps = {("rep", rep) for rep in books.reps(sorted(keys), cut.position)} if "rep" in evidence.definitions else set()
+    wanted = keys | {key for key in definitions if key[0] != "rep"} | reps
+    return books.entries(sorted(wanted), cut.position)
+
+
+def _voided(definitions: Definitions) -> dict[tuple[str, str], Fact]:
+    return {(f.data.source, f.data.id): f for f in definitions.facts if isinstance(f.data, EventVoided)}
+
+
+def _reason(entry: Entry, parked: str, voided: dict[tuple[str, str], Fact], evidence: Evidence) -> str:
+    if parked:
+        return f"parked: {parked}"
+    if entry.type != EventVoided.TYPE and (void := voided.get((entry.source, entry.id))) is not None:
+        assert isinstance(void.data, EventVoided)
+        return f"voided at position {void.position}" + (f": {void.data.reason}" if void.data.reason else "")
+    _, reason = evidence.left_out.get(entry.position, (("", ""), ""))
+    return reason
+
+
+def _later(books: Books, question: Question, evidence: Evidence, cut: Cut) -> list[dict[str, Any]]:
+    """Events that are known now and make the same cell, but were recorded after the cut."""
+    now = books.cut(None)
+    if now.position == cut.position:
+        return []
+    asker = books.asker(now)
+    answered = asker.answer(question)
+    if len(answered.rows) != 1:
+        return []
+    later = Receipts(books.query, asker, question).evidence(*one_cell(answered))
+    positions = later.contributions.keys() - evidence.contributions.keys()
+    entries: Iterable[tuple[Entry, str]] = books.entries(sorted(later.entities), now.position)
+    return [
+        _told(entry) | {"reason": "recorded after the cut"}
+        for entry, _ in entries
+        if entry.position in positions and entry.position > cut.position
+    ]
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    told: dict[str, Any] = {"position": entry.position, "id": entry.id, "source": entry.source, "type": entry.type}
+    told |= {"time": to_text(entry.at_ms), "recorded": to_text(entry.recorded_ms), "entity": entry.subject}
+    return told
+
+
+def history(books: Books, kind: str, entity: str) -> dict[str, Any]:
+    """Everything known about one entity, on both clocks: its events and what the books posted for them."""
+    cut = books.cut(None)
+    voided = _voided(books.definitions(cut.position))
+    events = []
+    key: Key = (kind, entity)
+    for entry, parked in books.entries([key], cut.position):
+        line = _told(entry) | {"data": as_dict(read(entry).data) if entry.type in BY_TYPE else {}}
+        line["voided"] = (entry.source, entry.id) in voided
+        events.append(line | ({"parked": parked} if parked else {}))
+    return {"entity": kind, "id": entity, "events": events, "postings": books.postings(key, cut.position)}

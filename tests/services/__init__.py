@@ -1,0 +1,1 @@
+"""Tests of the outside world, with real files, processes and servers."""
