@@ -4,16 +4,16 @@
 sentence that names the field, what is wrong with it and what is allowed.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
+from events import strict_json
 from events.base import SalesEvent
 from events.envelope import (
     DEFAULT_TENANT,
@@ -101,34 +101,12 @@ def parse(raw: bytes) -> dict[str, Any]:
     if len(raw) > MAX_EVENT_BYTES:
         raise InvalidEvent("event", f"is {len(raw)} bytes; allowed: at most {MAX_EVENT_BYTES}")
     try:
-        text = str(raw, "utf-8").strip(" \t\r\n")
-        told, end = _JSON.raw_decode(text)
-        if end < len(text):
-            raise ValueError("more after its end")
-    except RecursionError:
-        raise InvalidEvent("event", "is nested too deeply; allowed: one CloudEvent") from None
-    except ValueError as error:
-        found = "text in UTF-8" if isinstance(error, UnicodeError) else f"JSON ({error})"
-        raise InvalidEvent("event", f"is not {found}; allowed: one JSON object in UTF-8") from None
+        told = strict_json.parse(raw)
+    except strict_json.NotStrict as error:
+        raise InvalidEvent("event", str(error)) from None
     if not isinstance(told, dict):
         raise InvalidEvent("event", f"is {json_kind(told)}; allowed: one CloudEvent as a JSON object")
     return told
-
-
-def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    told = dict(pairs)
-    if len(told) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in told if names.count(name) > 1)
-        raise InvalidEvent("event", f"names {shown(twice)} twice in one object; allowed: every name once")
-    return told
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
-_JSON: Final = json.JSONDecoder(object_pairs_hook=_each_name_once, parse_constant=_no_number)
 
 
 def decode(told: dict[str, Any], *, now_ms: int, currency: str, importer: bool = False) -> Told:

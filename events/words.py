@@ -150,8 +150,9 @@ def is_name(value: object) -> bool:
 
 
 def tidy(text: str) -> str:
-    """What a Name allows of ``text``, for connectors: unseen characters and spaces at the ends go, length is cut."""
-    return re.sub(rf"[{_UNSEEN}\ud800-\udfff]+", " ", text).strip()[:200].rstrip()
+    """What a Name allows of ``text``, for connectors: line ends become spaces, what is unseen goes, the rest is cut."""
+    seen = re.sub(rf"[{_UNSEEN}\ud800-\udfff]+", lambda unseen: " " if re.search(r"\s", unseen[0]) else "", text)
+    return seen.strip()[:200].rstrip()
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NAME_PATTERN), Allowed(NAME_WORDS, "name")]

@@ -118,7 +118,9 @@ visit_median = Part(
 
 LEFT: Final = "churned AND to_ms < e"
 at_start = _count("active_at_start", sources.MEMBERS, window="start", stat="distinct", key="customer")
-left = _count("churned", sources.MEMBERS, window="start", stat="distinct", key="customer", condition=LEFT)
+left = _count(
+    "churned", sources.MEMBERS, window="start", stat="distinct", key="customer", condition=LEFT, evidence="churn_event"
+)
 at_year_start = _count("active_a_year_ago", sources.MEMBERS, window="year_start", stat="distinct", key="customer")
 left_in_year = _count(
     "churned_in_year", sources.MEMBERS, window="year_start", stat="distinct", key="customer", condition=LEFT

@@ -135,6 +135,8 @@ class Part(Formula):
     stat: Literal["sum", "median", "distinct"] = "sum"
     key: str = ""
     condition: str = ""
+    evidence: str = "event"
+    """The column of the event that a row rests on."""
     weighted: bool = False
     """Multiplied by the probability in force: the deal's own, else its stage's."""
     special: Literal["", "rep_days", "lifespan"] = ""

@@ -22,7 +22,7 @@ Identity = tuple[str, str]
 """An event: its source and id."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A posting in its place: the event that caused it, the entity it belongs to, its number among that event's."""
 
     position: int
@@ -143,7 +143,7 @@ class Ledger:
         return self._accounts[key]
 
     def _put(self, key: Key, history: list[Fact]) -> None:
-        kept = [fact for fact in history if (fact.source, fact.id) not in self._voided]
+        kept = [fact for fact in history if (fact.source, fact.id) not in self._voided] if history else []
         self._accounts[key] = _Account(key[0], kept)
         self._held += len(kept)
 

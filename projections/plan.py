@@ -88,7 +88,7 @@ class Planner:
         assert source is not None
         events, customer = "p.event", "''"
         if source.covers:
-            events, customer = f"arrayJoin(arrayFilter(x -> x != 0, [p.event, {self._ender(source)}]))", "p.customer"
+            events, customer = f"p.{part.evidence}", "p.customer"
         money = (
             ("p.currency", "roundDown(p.basis_ms, {fx_edges:Array(Int64)})") if part.unit == "money" else ("''", "0")
         )
@@ -113,10 +113,6 @@ class Planner:
             f"AND p.at_ms < {{hi:Int64}}{self._filters(source)}{self._matching(source)} GROUP BY ALL HAVING sum(p.count) > 0"
         )
         return Select(sql, self._parameters(part, [window]) | _cell_values(cell))
-
-    @staticmethod
-    def _ender(source: Source) -> str:
-        return f"p.{source.lasting}" if source.lasting else "0"
 
     def _matching(self, source: Source) -> str:
         return "".join(

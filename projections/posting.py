@@ -7,7 +7,7 @@ import msgspec
 from events.base import Dimensioned, SalesEvent
 
 
-class Dimensions(msgspec.Struct, frozen=True, kw_only=True):
+class Dimensions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a posting belongs. Empty text: not known, or not of this kind."""
 
     rep_id: str = ""
@@ -40,7 +40,7 @@ class Dimensions(msgspec.Struct, frozen=True, kw_only=True):
 NOWHERE: Final = Dimensions()
 
 
-class Posting(msgspec.Struct, frozen=True, kw_only=True):
+class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One signed line: what (measure), how much, when it takes effect, where it belongs, which event says so."""
 
     measure: str
@@ -63,22 +63,32 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     """``at_ms`` is a calendar day (its midnight as if UTC), whatever the tenant's zone."""
 
 
-_TOLD: Final = ("rep_id", "team_id", "region", "product", "channel", "campaign", "segment")
-
-
-def told_dimensions(event: Dimensioned) -> dict[str, str]:
-    """The common dimensions an event tells; what is absent is left out."""
-    return {name: value for name in _TOLD if (value := getattr(event, name)) is not None}
-
-
 def merged(dims: Dimensions, event: SalesEvent, **also: str | None) -> Dimensions:
     """The dimensions in force after ``event``: what it tells replaces what was, the rest stays."""
     changes: dict[str, object] = {name: value for name, value in also.items() if value is not None}
     if isinstance(event, Dimensioned):
-        changes |= told_dimensions(event)
+        _take_told(event, changes)
     if event.attributes:
         changes["attributes"] = tuple(sorted((dict(dims.attributes) | event.attributes).items()))
     return msgspec.structs.replace(dims, **changes) if changes else dims
+
+
+def _take_told(event: Dimensioned, changes: dict[str, object]) -> None:
+    """Spelled out, for it runs for nearly every event."""
+    if event.rep_id is not None:
+        changes["rep_id"] = event.rep_id
+    if event.team_id is not None:
+        changes["team_id"] = event.team_id
+    if event.region is not None:
+        changes["region"] = event.region
+    if event.product is not None:
+        changes["product"] = event.product
+    if event.channel is not None:
+        changes["channel"] = event.channel
+    if event.campaign is not None:
+        changes["campaign"] = event.campaign
+    if event.segment is not None:
+        changes["segment"] = event.segment
 
 
 def replace_dims(dims: Dimensions, **changes: str) -> Dimensions:

@@ -37,8 +37,6 @@ class Source:
     """Some rows are calendar days."""
     covers: str = ""
     """For rows that last: whether one belongs to the window from ``s`` up to ``e``."""
-    lasting: str = ""
-    """For rows that last: the column of the event that ended them."""
 
 
 def _columns(wanted: Iterable[str], own: str = "") -> str:
@@ -305,7 +303,7 @@ BUYERS: Final = Source(
 MEMBERS: Final = Source(
     "members", "customers, from joining to leaving", _CUSTOMER_DIMS,
     ("won", "order", "order_returned", "churned", "returned"), _members, related=_OF_CUSTOMERS,
-    covers="from_ms < s AND to_ms >= s", lasting="churn_event",
+    covers="from_ms < s AND to_ms >= s",
 )  # fmt: skip
 _SUPERSEDED: Final = "superseded by a later answer of the same respondent"
 LATEST_CSAT: Final = Source(

@@ -44,6 +44,10 @@ class Workspace:
         """Bring every tenant's ledger to the head of its journal; the number of events posted."""
         return sum(self.poster(tenant).catch_up() for tenant in self.journal.tenants())
 
+    def forget_posters(self) -> None:
+        """Start posting anew from the checkpoints: the tables behind them were exchanged."""
+        self._posters.clear()
+
     def ingest(self) -> Ingest:
         """The door for what is told."""
         return Ingest(self.journal, self.settings.currency)

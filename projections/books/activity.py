@@ -18,8 +18,10 @@ class TouchpointBook:
         """The line of this touchpoint."""
         event = fact.data
         assert isinstance(event, TouchpointLogged)
-        dims = merged(NOWHERE, event, lead=event.lead_id, deal=event.deal_id, customer=event.customer_id)
-        dims = replace_dims(dims, kind=event.kind, direction=event.direction)
+        dims = merged(
+            NOWHERE, event, lead=event.lead_id, deal=event.deal_id, customer=event.customer_id,
+            kind=event.kind, direction=event.direction,
+        )  # fmt: skip
         return [_once("touchpoint_automated" if event.automated else "touchpoint", fact, dims)]
 
 

@@ -67,7 +67,8 @@ CREATE TABLE IF NOT EXISTS checkpoints
 (
     tenant      LowCardinality(String),
     position    UInt64,
-    recorded_ms Int64
+    recorded_ms Int64,
+    lines       UInt64                       -- how many lines the ledger has up to here
 )
 ENGINE = ReplacingMergeTree(position)
 ORDER BY tenant;

@@ -41,7 +41,7 @@ class Mess:
     conflicts: float = 0.0003
     """Told again under the same id with other content."""
     unknown: float = 0.0004
-    """A second event told about a deal, a customer or an order that nobody has heard of."""
+    """A second event told about a deal, a lead or a customer that nobody has heard of."""
     voided_first: float = 0.2
     """The share of mistakes of which the voiding is told before the mistake."""
 
@@ -51,6 +51,7 @@ class Mess:
             raise ValueError("a mess is made of shares from 0 to 1 that sum up to at most 1")
 
 
+USUAL: Final = Mess()
 NO_MESS: Final = Mess(late=0, out_of_order=0, duplicates=0, mistakes=0, invalid=0, conflicts=0, unknown=0)
 
 
@@ -115,8 +116,7 @@ class Mishaps:
 
     def unknown(self, told: Told) -> list[Telling]:
         at, number, source, *_ = told
-        stranger = self._dice.pick(_STRANGERS)
-        type_, data = stranger(f"X-{number}")
+        type_, data = self._dice.pick(_strangers(f"X-{number}"))
         return [_telling(told), (at + 30, (number, 1), at + 20, f"{source[1:]}-{number}-1", source, type_, data)]
 
     def _wrong(self, type_: str, number: int, data: Data) -> tuple[str, Data] | None:
@@ -142,7 +142,8 @@ def _limits(mess: Mess, mishaps: Mishaps) -> list[tuple[float, Callable[[Told], 
         (mess.unknown, mishaps.unknown),
         (mess.conflicts, mishaps.conflict),
     )
-    limits, limit = [], 0.0
+    limits: list[tuple[float, Callable[[Told], list[Telling]]]] = []
+    limit = 0.0
     for share, mishap in shares:
         limit += share
         limits.append((limit, mishap))
@@ -161,8 +162,10 @@ def _broken(data: Data, number: int) -> Data:
     return data | {"legacy_flag": number}
 
 
-_STRANGERS: Final = (
-    lambda id_: ("deal.stage_moved", {"deal_id": id_, "to_stage": "proposal"}),
-    lambda id_: ("order.refunded", {"order_id": id_, "amount": "10.00", "currency": "CNY"}),
-    lambda id_: ("customer.churned", {"customer_id": id_, "reason": "merged"}),
-)
+def _strangers(id_: str) -> tuple[tuple[str, Data], ...]:
+    """Events about something that nobody has heard of."""
+    return (
+        ("deal.stage_moved", {"deal_id": id_, "to_stage": "proposal"}),
+        ("lead.qualified", {"lead_id": id_, "score": "60"}),
+        ("customer.churned", {"customer_id": id_, "reason": "merged"}),
+    )

@@ -13,7 +13,7 @@ FINANCE: Final = "/finance"
 HR: Final = "/hr"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Region:
     """A part of the world that the company sells to."""
 
@@ -137,7 +137,7 @@ COURSES: Final = ("谈判技巧", "产品知识", "Solution Selling", "时间管
 COMMENTS: Final = ("很满意，响应很快", "Quick and friendly", "一般", "价格偏高", "实施有点慢", "Would recommend")
 
 SURNAMES: Final = tuple("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗")
-GIVEN: Final = tuple("伟 芳 娜 敏 静 强 磊 洋 艳 勇 军 杰 娟 涛 明 超 秀兰 霞 平 刚 桂英 文 辉 鑫 宇轩 子涵 思远 雨桐".split())
+GIVEN: Final = tuple("伟 芳 娜 敏 静 强 磊 洋 勇 军 杰 娟 涛 明 超 秀兰 霞 平 刚 文 辉 鑫 宇轩 思远 雨桐".split())
 FIRST: Final = tuple("Anna Luca Sophie Jonas Emma Omar Marta Liam Chiara Felix Nora Hugo".split())
 LAST: Final = tuple("Weber Rossi Martin Novak Silva Haddad Keller Dubois Ricci Evans Berg Costa".split())
 TRADES: Final = tuple("科技 贸易 医疗 教育 物流 制造 食品 能源 传媒 电子".split())

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.simulator.almanac import DAY_S, Almanac, Day
-from services.simulator.dice import Dice
 from services.simulator.diary import Diary
+from services.simulator.dice import Dice
 from services.simulator.scenery import OPEN_S, Region, Segment
 
 Action = Callable[[Any, int], None]
@@ -66,7 +66,9 @@ class Story:
         self.tell: Final = diary.tell
         self.heads: Final = heads
         """How many reps the company wants to have."""
+        self.today = almanac.days[0]
         self.teams: Final[list[Team]] = []
+        self._selling: Final[dict[Region, list[Rep]]] = {}
         self._agenda: Final[dict[int, list[tuple[Action, Any]]]] = {}
         self._numbers: Final[dict[str, int]] = {}
 
@@ -84,6 +86,7 @@ class Story:
 
     def live(self, day: Day) -> None:
         """Do what is on the agenda for a day."""
+        self.today = day
         for action, entity in self._agenda.pop(day.number, ()):
             action(entity, day.number)
 
@@ -91,10 +94,29 @@ class Story:
         """A moment of a day at which people work."""
         return day * DAY_S + region.opens * 3600 + int(self.dice.roll() * OPEN_S)
 
+    def place(self, rep: Rep, team: Team) -> None:
+        """The rep belongs to this team from now on."""
+        self.displace(rep)
+        rep.team, rep.gone = team, False
+        team.reps.append(rep)
+        self._selling.setdefault(team.region, []).append(rep)
+
+    def displace(self, rep: Rep) -> None:
+        """The rep belongs to no team any longer."""
+        if rep in rep.team.reps:
+            rep.team.reps.remove(rep)
+            self._selling[rep.region].remove(rep)
+        rep.gone = True
+
     def any_rep(self, region: Region) -> Rep:
-        """A rep of the region; of another one where it has none."""
-        teams = [team for team in self.teams if team.reps and team.region is region]
-        return self.dice.pick(self.dice.pick(teams or [team for team in self.teams if team.reps]).reps)
+        """A rep of the region; of another one where it has none. Somebody is always there."""
+        return self.dice.pick(self._selling.get(region) or next(filter(None, self._selling.values())))
+
+    def heir(self, rep: Rep) -> Rep:
+        """The rep, or who sells in the place of one who left."""
+        if not rep.gone:
+            return rep
+        return self.dice.pick(rep.team.reps) if rep.team.reps else self.any_rep(rep.region)
 
 
 def text(fen: int) -> str:

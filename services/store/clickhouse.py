@@ -66,15 +66,19 @@ class ClickHouseStore:
         self.insert("history", history_table(tenant, applied))
         if lines:
             self.insert("postings", postings_table(tenant, lines))
-        self.move_checkpoint(tenant, Cut(last.position, last.recorded_ms))
+        self.move_checkpoint(tenant, Cut(last.position, last.recorded_ms), self.lines(tenant) + len(lines))
 
-    def move_checkpoint(self, tenant: str, cut: Cut) -> None:
-        """Everything up to here is written."""
+    def lines(self, tenant: str) -> int:
+        """How many lines were written for a tenant, up to its checkpoint."""
+        rows = self.query("SELECT max(lines) FROM {checkpoints} WHERE tenant = {tenant:String}", {"tenant": tenant})
+        return int(rows[0][0])
+
+    def move_checkpoint(self, tenant: str, cut: Cut, lines: int) -> None:
+        """Everything up to here is written, and that is how many lines there are."""
+        columns = ["tenant", "position", "recorded_ms", "lines"]
         try:
             self._client.insert(
-                f"checkpoints{self._suffix}",
-                [[tenant, cut.position, cut.recorded_ms]],
-                column_names=["tenant", "position", "recorded_ms"],
+                f"checkpoints{self._suffix}", [[tenant, cut.position, cut.recorded_ms, lines]], column_names=columns
             )
         except ClickHouseError as error:
             raise StoreError(f"the store could not be written: {_first_line(error)}") from error
@@ -118,15 +122,17 @@ class ClickHouseStore:
         return [(as_entry(tenant, row[:8]), row[8], row[9]) for row in rows]
 
     def unpark(self, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
+        told = {"tenant": tenant, "positions": [each.entry.position for each in applied]}
+        for table in ("postings", "history"):
+            self._command(
+                f"ALTER TABLE {{{table}}} DELETE WHERE tenant = {{tenant:String}} AND position IN {{positions:Array(UInt64)}} "
+                "SETTINGS mutations_sync = 2",
+                told,
+            )
         if lines:
             self.insert("postings", postings_table(tenant, lines))
-        positions = [each.entry.position for each in applied]
-        self._command(
-            "ALTER TABLE {history} DELETE WHERE tenant = {tenant:String} AND position IN {positions:Array(UInt64)} "
-            "SETTINGS mutations_sync = 2",
-            {"tenant": tenant, "positions": positions},
-        )
         self.insert("history", history_table(tenant, applied))
+        self.move_checkpoint(tenant, self.checkpoint(tenant), self.lines(tenant) + len(lines))
 
     def beside(self) -> "ClickHouseStore":
         """A fresh, empty set of tables beside the live ones, for a rebuild."""

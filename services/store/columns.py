@@ -1,6 +1,7 @@
 """Rows to Arrow columns: the shape in which the engine takes them fastest."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
@@ -9,46 +10,41 @@ from projections.ledger import Line
 from projections.posting import Dimensions
 from services.store.port import Applied
 
-_NUMBERS: Final = ("at_ms", "event", "count", "amount", "cost", "basis_ms", "since_ms", "until_ms")
-_DIMENSIONS: Final = tuple(
-    name for name in Dimensions.__struct_fields__ if name not in ("probability_ppm", "attributes")
-)
+_NUMBERS: Final = ("at_ms", "count", "amount", "cost", "basis_ms", "since_ms", "until_ms")
+_KINDS: Final = {"probability_ppm": pa.int32(), "attributes": pa.map_(pa.string(), pa.string())}
 
 
 def postings_table(tenant: str, lines: Sequence[Line]) -> pa.Table:
     """The ``postings`` rows of these lines."""
-    postings = [line.posting for line in lines]
+    postings = _column(lines, "posting")
     columns: dict[str, Any] = {
         "tenant": _constant(tenant, len(lines)),
-        "position": pa.array([line.position for line in lines], pa.uint64()),
-        "line": pa.array([line.number for line in lines], pa.uint32()),
-        "book": _words([line.kind for line in lines]),
-        "entity": pa.array([line.entity for line in lines], pa.string()),
-        "measure": _words([posting.measure for posting in postings]),
-        "currency": _words([posting.currency for posting in postings]),
-        "local": pa.array([int(posting.local) for posting in postings], pa.uint8()),
+        "position": pa.array(_column(lines, "position"), pa.uint64()),
+        "line": pa.array(_column(lines, "number"), pa.uint32()),
+        "book": _words(_column(lines, "kind")),
+        "entity": pa.array(_column(lines, "entity"), pa.string()),
+        "measure": _words(_column(postings, "measure")),
+        "event": pa.array(_column(postings, "event"), pa.uint64()),
+        "currency": _words(_column(postings, "currency")),
+        "local": pa.array(_column(postings, "local"), pa.bool_()).cast(pa.uint8()),
     }
-    for name in _NUMBERS:
-        kind = pa.uint64() if name == "event" else pa.int64()
-        columns[name] = pa.array([getattr(posting, name) for posting in postings], kind)
-    return pa.table(columns | _dimension_columns([posting.dims for posting in postings]))
+    columns |= {name: pa.array(_column(postings, name), pa.int64()) for name in _NUMBERS}
+    return pa.table(columns | _dimension_columns(_column(postings, "dims")))
 
 
-def _dimension_columns(dims: list[Dimensions]) -> dict[str, Any]:
-    """One column a dimension. Lines share their dimensions, so each set is spelled once and then referred to."""
-    places: dict[int, int] = {}
-    distinct: list[Dimensions] = []
-    for each in dims:
-        if places.setdefault(id(each), len(distinct)) == len(distinct):
-            distinct.append(each)
-    taken = pa.array([places[id(each)] for each in dims], pa.int32())
-    columns: dict[str, Any] = {
-        name: pa.array([getattr(each, name) for each in distinct], pa.string()).take(taken) for name in _DIMENSIONS
-    }
-    columns["probability_ppm"] = pa.array([each.probability_ppm for each in distinct], pa.int32()).take(taken)
-    kind = pa.map_(pa.string(), pa.string())
-    columns["attributes"] = pa.array([each.attributes for each in distinct], kind).take(taken)
+def _dimension_columns(dims: Sequence[Dimensions]) -> dict[str, Any]:
+    """One column a dimension. Most are empty in most batches; those cost nothing."""
+    columns: dict[str, Any] = {}
+    nothing = _constant("", len(dims))
+    for name in Dimensions.__struct_fields__:
+        values = _column(dims, name)
+        empty = name not in _KINDS and not any(values)
+        columns[name] = nothing if empty else pa.array(values, _KINDS.get(name, pa.string()))
     return columns
+
+
+def _column(rows: Sequence[Any], name: str) -> list[Any]:
+    return list(map(attrgetter(name), rows))
 
 
 def history_table(tenant: str, applied: Sequence[Applied]) -> pa.Table:
@@ -75,5 +71,5 @@ def _constant(text: str, length: int) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array([0] * length, pa.int8()), pa.array([text]))
 
 
-def _words(values: list[str]) -> Any:
+def _words(values: Sequence[str]) -> Any:
     return pa.array(values, pa.string()).dictionary_encode()

@@ -27,7 +27,7 @@ WON: Final[dict[str, Any]] = {
 
 def raw(told: dict[str, Any]) -> bytes:
     """The event as bytes on the wire."""
-    return json.dumps(told, ensure_ascii=False).encode()
+    return json.dumps(told).encode()
 
 
 def decoded(told: dict[str, Any] | bytes, *, currency: str = "CNY", importer: bool = False) -> Told:
@@ -58,7 +58,8 @@ def journalled(told: Told, *, position: int = 7, recorded_ms: int = NOW_MS) -> E
 
 
 texts: Final = st.text(st.characters(codec="utf-8"), max_size=20)
-names: Final = texts.filter(is_name)
+visible: Final = st.characters(codec="utf-8", exclude_categories=["C", "Z"], include_characters=" \u3000\u200d")
+names: Final = st.text(visible, min_size=1, max_size=20).map(lambda text: text.strip() or "x").filter(is_name)
 json_values: Final = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("1" * 300),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),

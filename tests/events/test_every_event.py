@@ -1,6 +1,7 @@
 """What holds for every event type, without its author doing anything for it."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from events import codec
 from events.base import Dimensioned, SalesEvent
@@ -18,7 +21,7 @@ from events.planning import PipelineDefined
 from events.samples import full_sample, sample, told
 from events.schema import DRAFT, schema
 from events.vocabulary import BY_TYPE, EVENTS
-from tests.events.telling import NOW_MS, decoded, journalled, raw, won
+from tests.events.telling import NOW_MS, cloud_events, decoded, journalled, raw, won
 
 each_event = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.TYPE)
 FOLDER = Path(__file__).parents[2] / "events"
@@ -83,14 +86,24 @@ def test_its_schema_admits_its_samples(event: type[SalesEvent]) -> None:
     assert not validator.is_valid(told(sample(event)) | {"id": " x"})
 
 
+@settings(max_examples=10)
+@given(st.data())
+@each_event
+def test_its_schema_admits_what_the_codec_admits(event: type[SalesEvent], draw: st.DataObject) -> None:
+    validator = jsonschema_rs.validator_for(schema(event.TYPE), validate_formats=True)
+    told_event = draw.draw(cloud_events(event))
+
+    decoded(told_event)
+    validator.validate(told_event)
+
+
 @each_event
 def test_its_class_says_all_that_is_shown(event: type[SalesEvent]) -> None:
     docstring = event.__doc__ or ""
     assert docstring, f"{event.__name__}: write what happened as its docstring"
     assert not docstring.startswith(event.__name__ + "("), f"{event.__name__}: write what happened as its docstring"
     assert any("一" <= letter <= "鿿" for letter in event.ZH), f"{event.__name__}: ZH is its name in Chinese"
-    noun, _, verb = event.TYPE.partition(".")
-    assert noun and verb and event.TYPE == event.TYPE.lower(), f"{event.TYPE}: wire names are noun.happened"
+    assert re.fullmatch(r"[a-z_]+\.[a-z_]+", event.TYPE), f"{event.TYPE}: wire names are noun.happened"
     assert event.KIND
     assert event.ENTITY is None or event.ENTITY in {field.name for field in fields_of(event) if field.required}
 

@@ -1,0 +1,151 @@
+"""``salestream``: the verbs, and what becomes of an error. Nobody but a bug of ours ends in a traceback."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from services.cli.demo import demo
+from services.cli.intake import import_, ingest
+from services.cli.letters import dead_letters
+from services.cli.questions import explain, history, kpi
+from services.cli.reference import kpis, schema, settings
+from services.cli.session import BAD_USAGE, FAILED, FINE, STOPPED, Problem, Session, shared
+from services.cli.upkeep import digest, rebuild, replay, status, verify
+
+VERBS: Final = (
+    demo, ingest, import_, kpi, kpis, explain, history, rebuild, verify, digest, replay, dead_letters, status, schema,
+    settings,
+)  # fmt: skip
+"""In the order of the help."""
+
+ERRORS: Final = {
+    "services.workspace:WorkspaceError": FAILED,
+    "services.store.port:StoreError": FAILED,
+    "services.journal.port:JournalError": FAILED,
+    "services.importer.mapping:MappingError": BAD_USAGE,
+    "projections.question:BadQuestion": BAD_USAGE,
+    "events.codec:InvalidEvent": BAD_USAGE,
+}
+"""What can go wrong that is not our mistake, by where it is defined, and the exit code of each."""
+
+SIGPIPE: Final = 141
+"""Whoever read the output went away, as shells have it. That is no mistake, so nothing is said."""
+
+
+class _Stopped(Exception):
+    """Ctrl-C, before click makes something else of it."""
+
+
+class _PipeClosed(Exception):
+    """Nobody reads our output any more."""
+
+
+class _Verbs(click.Group):
+    """The verbs in the order of ``VERBS``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise click.UsageError(f"{args[0]!r} is no verb; allowed: {', '.join(self.commands)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _Stopped from error
+        except BrokenPipeError as error:
+            raise _PipeClosed from error
+
+
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 failed, 2 bad usage or question, 3 some events refused.",
+)
+@click.version_option(package_name="salestream", message="%(prog)s %(version)s")
+@shared
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """The books of selling: tell events, ask KPIs as they are or were known, have every number explained."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+for _verb in VERBS:
+    cli.add_command(_verb)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code."""
+    told = list(sys.argv[1:] if args is None else args)
+    session = Session()
+    _never_fail_on_a_character()
+    try:
+        code = cli.main(told, prog_name="salestream", standalone_mode=False, obj=session)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        session.json = session.json or "--json" in told
+        return _failed(session, error.format_message(), BAD_USAGE)
+    except Problem as error:
+        return _failed(session, str(error), error.code)
+    except (_Stopped, click.Abort):
+        return _failed(session, "stopped", STOPPED)
+    except (_PipeClosed, BrokenPipeError):
+        return _nobody_reads()
+    except _known() as error:
+        return _failed(session, str(error), _code(error))
+    except OSError as error:
+        return _failed(session, _os_sentence(error), FAILED)
+    return code if isinstance(code, int) else FINE
+
+
+def _known() -> tuple[type[BaseException], ...]:
+    """The classes of ``ERRORS`` that were imported in this run: no other can have been raised."""
+    places = (place.partition(":") for place in ERRORS)
+    return tuple(getattr(sys.modules[module], name) for module, _, name in places if module in sys.modules)
+
+
+def _code(error: BaseException) -> int:
+    kinds = (f"{kind.__module__}:{kind.__qualname__}" for kind in type(error).__mro__)
+    return next(ERRORS[kind] for kind in kinds if kind in ERRORS)
+
+
+def _failed(session: Session, sentence: str, code: int) -> int:
+    """One sentence on standard error; machines find it on standard output too."""
+    sentence = " ".join(sentence.split())
+    try:
+        if session.json:
+            session.tell({"error": sentence})
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    click.echo(f"salestream: {sentence}", err=True)
+    return code
+
+
+def _os_sentence(error: OSError) -> str:
+    what = (error.strerror or str(error) or type(error).__name__).lower()
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _nobody_reads() -> int:
+    """Whatever is still in the buffer goes nowhere, without complaint, when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return SIGPIPE
+
+
+def _never_fail_on_a_character() -> None:
+    """A terminal that knows no Chinese gets escapes instead of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,138 @@
+"""Telling: ``ingest`` and ``import``."""
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
+
+import click
+
+from services.cli import show
+from services.cli.session import BAD_USAGE, FINE, SOME_REFUSED, Problem, Session, shared
+
+if TYPE_CHECKING:
+    from services.workspace import Workspace
+
+STDIN: Final = Path("-")
+SHOWN: Final = 10
+"""Refusals that a person is shown at once."""
+_GZIP: Final = b"\x1f\x8b"
+_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+_FILE_OR_STDIN: Final = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
+
+
+@click.command(short_help="Tell events: CloudEvents in JSON, one a line.")
+@click.argument("files", nargs=-1, required=True, type=_FILE_OR_STDIN, metavar="FILE...|-")
+@shared
+@click.pass_obj
+def ingest(session: Session, files: tuple[Path, ...]) -> int:
+    """Tell events: CloudEvents in JSON, one a line; - is standard input, .gz is understood.
+
+    Telling the same file again counts nothing twice. What is refused is a dead letter, with its reason.
+    """
+    with session.workspace() as workspace:
+        result = _ingest_files(session, workspace, files)
+        session.post(workspace, workspace.journal.tenants())
+    return told(session, result)
+
+
+@click.command("import", short_help="Tell what a CRM exported as CSV.")
+@click.argument("system")
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
+@click.option("--mapping", type=_FILE, help="Your own mapping, instead of the one that comes with SYSTEM.")
+@click.option("--dry-run", is_flag=True, help="Show what would be told, and tell nothing.")
+@shared
+@click.pass_obj
+def import_(session: Session, system: str, files: tuple[Path, ...], mapping: Path | None, dry_run: bool) -> int:
+    """Tell what a CRM exported: the CSV files of SYSTEM, through a mapping that makes events of their rows."""
+    from services.importer.run import import_files
+
+    size = sum(path.stat().st_size for path in files)
+    with session.workspace() as workspace:
+        with session.progress("importing", size, sized=True) as advance:
+            result = import_files(workspace, system, list(files), mapping, dry_run=dry_run, progress=advance)
+        if not dry_run:
+            session.post(workspace, workspace.journal.tenants())
+    return told(session, result)
+
+
+def _ingest_files(session: Session, workspace: "Workspace", files: tuple[Path, ...]) -> dict[str, Any]:
+    from services.clock import now_ms
+    from services.ingest import lines_of
+
+    settings = workspace.settings
+    owner = settings.tenant if "tenant" in settings.model_fields_set else None
+    total = None if STDIN in files else sum(path.stat().st_size for path in files)
+    result: dict[str, Any] = {"accepted": 0, "duplicates": 0, "refused": [], "position": 0}
+    door = workspace.ingest()
+    with session.progress("telling", total, sized=True) as advance:
+        for path in files:
+            with _opened(path) as (raw, text):
+                done = 0
+                told_ms = now_ms()
+                for report in door.ingest_lines(lines_of(text), now_ms=told_ms, tenant=owner, origin=str(path)):
+                    name: dict[str, Any] = {"file": str(path)} if len(files) > 1 else {}
+                    result["accepted"] += report.accepted
+                    result["duplicates"] += report.duplicates
+                    result["refused"] += [
+                        name | {"line": line.line, "id": line.id, "reason": line.reason} for line in report.refused
+                    ]
+                    result["position"] = max(result["position"], report.position)
+                    if total is not None:
+                        advance(raw.tell() - done)
+                        done = raw.tell()
+    return result
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], BinaryIO]]:
+    """A file as it lies there, and its text as bytes. Raises Problem where it holds no text."""
+    raw = sys.stdin.buffer if path == STDIN else path.open("rb")
+    try:
+        buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
+        start = buffered.peek(8192)[:8192]
+        if start.startswith(_GZIP):
+            with gzip.open(buffered) as text:
+                yield raw, text  # type: ignore[misc]
+            return
+        if b"\0" in start:
+            raise Problem(f"{path} is no text in UTF-8; allowed: JSON lines, one CloudEvent a line", BAD_USAGE)
+        yield raw, buffered
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise Problem(f"{path} is a damaged gzip file ({error}); what was read before that was told") from error
+    finally:
+        if path != STDIN:
+            raw.close()
+
+
+def told(session: Session, result: dict[str, Any]) -> int:
+    """Show what became of what was told; the exit code."""
+    refused = result["refused"]
+    if session.json:
+        session.tell(result)
+    else:
+        _for_people(session, result)
+    return SOME_REFUSED if refused else FINE
+
+
+def _for_people(session: Session, result: dict[str, Any]) -> None:
+    t, refused = session.t, result["refused"]
+    sentence = t("{accepted} accepted, {duplicates} duplicates, {refused} refused; the journal stands at {position}")
+    counts = {name: f"{result[name]:,}" for name in ("accepted", "duplicates", "position")}
+    session.say(sentence.format(**counts, refused=f"{len(refused):,}"))
+    for line in result.get("told", [])[:SHOWN]:
+        session.say(show.printable(str(line)))
+    if not refused:
+        return
+    session.say()
+    headings, names = [t("line"), t("id"), t("reason")], ["line", "id", "reason"]
+    if "file" in refused[0]:
+        headings, names = [t("file"), *headings], ["file", *names]
+    rows = [[str(show.DASH if each[name] is None else each[name]) for name in names] for each in refused[:SHOWN]]
+    session.say(show.table(headings, rows, numbers=[names.index("line")]))
+    if len(refused) > SHOWN:
+        session.say(t("and {n} more; all of them: salestream dead-letters list").format(n=f"{len(refused) - SHOWN:,}"))

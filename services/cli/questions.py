@@ -1,0 +1,282 @@
+"""Asking: ``kpi``, ``explain`` and ``history``."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from services.cli import show
+from services.cli.session import BAD_USAGE, Problem, Session, shared
+from services.words import meaning
+
+if TYPE_CHECKING:
+    from projections.question import Question
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+_OPTIONS: Final = (
+    click.argument("kpi_id", metavar="ID"),
+    click.option("--by", multiple=True, metavar="DIM", help="Group by a dimension; may be repeated, or a,b."),
+    click.option(
+        "--where", multiple=True, metavar="DIM=VALUE",
+        help="Only these; may be repeated, values of one dimension are alternatives.",
+    ),
+    click.option("--grain", default="total", metavar="GRAIN", help="hour, day, week, month, quarter, year or total."),
+    click.option(
+        "--from", "from_", metavar="MOMENT",
+        help="From here on, included: 2026, 2026-Q4, 2026-11, 2026-11-22 or RFC 3339 with an offset.",
+    ),
+    click.option("--to", metavar="MOMENT", help="Up to here, excluded."),
+    click.option(
+        "--as-of", metavar="MOMENT|POSITION",
+        help="As it was known then: a recorded time, or a position of the journal.",
+    ),
+    click.option("--currency", metavar="CODE", help="The currency of the answer, such as EUR."),
+)  # fmt: skip
+_RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet would take for a formula."""
+
+
+def _question_options(verb: Verb) -> Verb:
+    for option in reversed(_OPTIONS):
+        verb = option(verb)
+    return verb
+
+
+@click.command(short_help="Ask a KPI, as it is known now or was known then.")
+@_question_options
+@click.option("--limit", type=int, metavar="N", help="At most so many rows.")
+@click.option(
+    "--order", metavar="COLUMN", help="By period, value or a dimension; with - falling, as in --order=-value."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="The rows as CSV.")
+@shared
+@click.pass_obj
+def kpi(session: Session, /, limit: int | None, order: str | None, as_csv: bool, **told: Any) -> None:
+    """Ask a KPI: by anything, in any period, as known now or at any moment.
+
+    Examples: kpi revenue --grain month --by region · kpi win_rate --from 2026-Q3 --to 2026-Q4 --as-of 2026-10-05
+    """
+    if as_csv and session.json:
+        raise Problem("--csv and --json exclude each other; allowed: one of them", BAD_USAGE)
+    asked = _question(told, limit=limit, order=order)
+    with session.books() as books:
+        answer = books.ask(asked)
+    if session.json:
+        session.tell(answer)
+    elif as_csv:
+        click.echo(_csv(answer), nl=False)
+    else:
+        _answer(session, answer, asked)
+
+
+@click.command(short_help="Explain one number down to its events.")
+@_question_options
+@shared
+@click.pass_obj
+def explain(session: Session, /, **told: Any) -> None:
+    """Explain one number: the events that make it, what each adds, and those left out, with the reason.
+
+    The same question as of kpi, narrowed to one cell by --where, --from and --to.
+    """
+    from services.receipt import explain as receipt_of
+
+    asked = _question(told)
+    with session.books() as books:
+        receipt = receipt_of(books, asked)
+    if session.json:
+        session.tell(receipt)
+    else:
+        _receipt(session, receipt, asked)
+
+
+@click.command(short_help="Everything known about one deal, lead or customer.")
+@click.argument("entity", metavar="ENTITY")
+@click.argument("id_", metavar="ID")
+@shared
+@click.pass_obj
+def history(session: Session, entity: str, id_: str) -> None:
+    """Everything known about one deal, lead, customer, order or rep, on both clocks, and what was posted for it."""
+    from services.receipt import history as history_of
+
+    allowed = _kinds()
+    if entity not in allowed:
+        raise Problem(f"{entity!r} is no entity; allowed: {', '.join(allowed)}", BAD_USAGE)
+    with session.books() as books:
+        found = history_of(books, entity, _text(id_, "ID"))
+    if session.json:
+        session.tell(found)
+    else:
+        _history(session, found)
+
+
+def _question(told: dict[str, Any], **more: Any) -> "Question":
+    """The question of the options. Raises BadQuestion, or Problem where one is no text."""
+    from projections.question import question
+
+    for name, value in told.items():
+        for each in value if isinstance(value, tuple) else (value,):
+            _text(each, name.strip("_"))
+    return question(told.pop("kpi_id"), **told, **more)
+
+
+def _text(value: str | None, name: str) -> str:
+    """What was told, if it is text: a shell may hand over any bytes."""
+    if value is not None and not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+        raise Problem(f"{name} is not valid UTF-8; allowed: text", BAD_USAGE)
+    return value or ""
+
+
+def _kinds() -> list[str]:
+    from events.vocabulary import EVENTS
+
+    return list(dict.fromkeys(event.KIND for event in EVENTS))
+
+
+def _answer(session: Session, answer: dict[str, Any], asked: "Question") -> None:
+    t, kpi_ = session.t, asked.kpi
+    _title(session, answer, asked)
+    rows = answer["rows"]
+    if rows:
+        session.say(_rows(session, rows, asked))
+    else:
+        session.say(t("No rows: nothing is known that this question is about."))
+    session.say()
+    session.say(_definition(session, answer, asked))
+    session.say(_cut(session, answer["cut"]))
+    assert kpi_.unit == answer["unit"]
+
+
+def _title(session: Session, answer: dict[str, Any], asked: "Question") -> None:
+    name = f"{asked.kpi.zh} {asked.kpi.id}" if session.lang == "zh" else asked.kpi.id
+    told = [name, answer.get("currency", ""), *_stretch(session, asked)]
+    told += [f"{dim} = {' | '.join(values)}" for dim, values in asked.where]
+    session.say(show.printable(" · ".join(filter(None, told))))
+    session.say()
+
+
+def _stretch(session: Session, asked: "Question") -> list[str]:
+    t = session.t
+    told = [t("from {moment}").format(moment=asked.from_)] if asked.from_ else []
+    told += [t("before {moment}").format(moment=asked.to)] if asked.to else []
+    return told + ([t("as of {moment}").format(moment=asked.as_of)] if asked.as_of else [])
+
+
+def _rows(session: Session, rows: list[dict[str, Any]], asked: "Question") -> str:
+    """The rows as a table: the period where there are several, dimensions, the value, its parts, reasons."""
+    t, kpi_ = session.t, asked.kpi
+    dims = [*(["period"] if asked.grain != "total" else []), *asked.by]
+    parts = [part for part in kpi_.parts if part is not kpi_.formula]
+    reasons = [show.reason(row, t) for row in rows]
+    headings = [*map(t, dims), kpi_.zh if session.lang == "zh" else kpi_.id, *(t(part.name) for part in parts)]
+    cells = [
+        [
+            *(show.DASH if row[dim] is None else row[dim] for dim in dims),
+            show.value(row["value"], kpi_.unit, t),
+            *(show.value(row["parts"][part.name], part.unit, t) for part in parts),
+            *([why] if any(reasons) else []),
+        ]
+        for row, why in zip(rows, reasons, strict=True)
+    ]
+    numbers = range(len(dims), len(headings))
+    return show.table(headings + ([t("reason")] if any(reasons) else []), cells, numbers=numbers)
+
+
+def _definition(session: Session, answer: dict[str, Any], asked: "Question") -> str:
+    words = meaning(asked.kpi.id, asked.kpi.meaning, session.lang)
+    formula = asked.kpi.formula.words()
+    spelled = "" if formula == asked.kpi.id else f" {asked.kpi.id} = {formula}"
+    return f"{session.t('Definition')} {answer['definition']['hash']}: {words}{spelled}"
+
+
+def _cut(session: Session, cut: dict[str, Any]) -> str:
+    if not cut["position"]:
+        return session.t("Nothing was told yet.")
+    sentence = session.t("As known at position {position}, recorded {recorded}.")
+    return sentence.format(position=f"{cut['position']:,}", recorded=cut["recorded"])
+
+
+def _csv(answer: dict[str, Any]) -> str:
+    """A header and the rows; values plain, and no text that a spreadsheet would compute."""
+    dims = answer["question"].get("by", [])
+    parts = list(answer["rows"][0]["parts"]) if answer["rows"] else []
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["period", *map(_safe, dims), "value", *parts, "reason"])
+    for row in answer["rows"]:
+        told = [_safe(row[dim]) for dim in dims]
+        writer.writerow([row["period"], *told, row["value"], *row["parts"].values(), row.get("reason", "")])
+    return out.getvalue()
+
+
+def _safe(text: str | None) -> str:
+    """A text that stays a text in a spreadsheet: what looks like a formula gets an apostrophe in front."""
+    return "" if text is None else f"'{text}" if text.startswith(_RISKY) else text
+
+
+def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> None:
+    t = session.t
+    _title(session, receipt, asked)
+    session.say(_rows(session, [receipt["cell"]], asked))
+    session.say()
+    units = {part.name: part.unit for part in asked.kpi.parts}
+    counted = [event for event in receipt["events"] if event["role"] == "counted"]
+    context = [event for event in receipt["events"] if event["role"] != "counted"]
+    session.say(t("Counted: {n} events").format(n=f"{len(counted):,}"))
+    if counted:
+        names = list(dict.fromkeys(name for event in counted for name in event["contribution"]))
+        rows = [
+            [*_event(each), *(show.value(each["contribution"].get(name), units[name], t) for name in names)]
+            for each in counted
+        ]
+        numbers = [0, *range(5, 5 + len(names))]
+        session.say(show.table([*_event_headings(session), *map(t, names)], rows, numbers=numbers))
+    if context:
+        session.say(t("Context: {n} events of the same histories, which add nothing").format(n=f"{len(context):,}"))
+        session.say(show.table(_event_headings(session), map(_event, context), numbers=[0]))
+    if receipt["excluded"]:
+        session.say(t("Left out: {n} events").format(n=f"{len(receipt['excluded']):,}"))
+        rows = [[*_event(each), each["reason"]] for each in receipt["excluded"]]
+        session.say(show.table([*_event_headings(session), t("reason")], rows, numbers=[0]))
+    session.say()
+    session.say(_definition(session, receipt, asked))
+    session.say(_cut(session, receipt["cut"]))
+
+
+def _event(event: dict[str, Any]) -> list[str]:
+    return [str(event["position"]), event["time"], event["type"], event["entity"], f"{event['source']} {event['id']}"]
+
+
+def _event_headings(session: Session) -> list[str]:
+    return [session.t(name) for name in ("position", "occurred", "event", "entity", "source and id")]
+
+
+def _history(session: Session, found: dict[str, Any]) -> None:
+    t = session.t
+    session.say(show.printable(f"{t(found['entity'])} {found['id']}"))
+    session.say()
+    if not found["events"]:
+        session.say(t("Nothing is known of it."))
+        return
+    headings = [t(name) for name in ("position", "occurred", "recorded", "event", "what was told", "")]
+    rows = [
+        [str(each["position"]), each["time"], each["recorded"], each["type"], _data(each["data"]), _fate(session, each)]
+        for each in found["events"]
+    ]
+    session.say(show.table(headings, rows, numbers=[0]))
+    if found["postings"]:
+        session.say()
+        names = list(dict.fromkeys(name for line in found["postings"] for name in line))
+        lines = [[str(line.get(name, "")) for name in names] for line in found["postings"]]
+        session.say(t("Posted to the ledger"))
+        session.say(show.table([t(name) for name in names], lines))
+
+
+def _data(data: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in data.items())
+
+
+def _fate(session: Session, event: dict[str, Any]) -> str:
+    return session.t("voided") if event["voided"] else event.get("parked", "")

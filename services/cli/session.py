@@ -1,0 +1,163 @@
+"""One run of the command line: what was asked for of every verb, and the folder, the output and the errors."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from services.words import in_chinese
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from services.books import Books
+    from services.settings import Settings
+    from services.workspace import Workspace
+
+FINE: Final = 0
+FAILED: Final = 1
+BAD_USAGE: Final = 2
+SOME_REFUSED: Final = 3
+STOPPED: Final = 130
+"""Ctrl-C, as shells have it."""
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+class Problem(Exception):
+    """Something the command line cannot do. One sentence says what and what is allowed; ``code`` is the exit code."""
+
+    def __init__(self, sentence: str, code: int = FAILED) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Session:
+    """What was asked for before or after the verb, and what follows from it."""
+
+    def __init__(self) -> None:
+        self.data: Path | None = None
+        self.tenant: str | None = None
+        self.lang: str | None = None
+        self.json: bool = False
+
+    @property
+    def settings(self) -> "Settings":
+        """The settings: the command line's, else the environment's. Raises Problem."""
+        from pydantic import ValidationError
+
+        from services.settings import Settings
+
+        told = {"data": self.data, "tenant": self.tenant, "lang": self.lang}
+        try:
+            settings = Settings(**{name: value for name, value in told.items() if value is not None})  # type: ignore[arg-type]
+            _ = settings.journal_path, settings.store_path
+        except ValidationError as error:
+            raise Problem(_refused_setting(error), BAD_USAGE) from error
+        except ValueError as error:
+            raise Problem(f"a setting cannot be used: {error}", BAD_USAGE) from error
+        self.lang = settings.lang
+        return settings
+
+    @contextmanager
+    def workspace(self) -> Iterator["Workspace"]:
+        """The data folder, opened and owned by this process."""
+        from services.workspace import Workspace
+
+        with Workspace(self.settings) as workspace:
+            yield workspace
+
+    @contextmanager
+    def books(self) -> Iterator["Books"]:
+        """The tenant's books, with everything in its journal posted."""
+        with self.workspace() as workspace:
+            tenant = workspace.settings.tenant
+            self.post(workspace, [tenant])
+            yield workspace.books(tenant)
+
+    def post(self, workspace: "Workspace", tenants: list[str]) -> None:
+        """Bring the ledgers of these tenants to the head of their journals."""
+        posters = [workspace.poster(tenant) for tenant in tenants]
+        behind = sum(workspace.journal.head(poster.tenant).position - poster.position for poster in posters)
+        with self.progress("posting to the ledger", behind) as advance:
+            for poster in posters:
+                poster.catch_up(advance)
+
+    @contextmanager
+    def progress(self, what: str, total: int | None, *, sized: bool = False) -> Iterator[Callable[[int], None]]:
+        """A progress bar on standard error, where a person watches it; ``sized``: of bytes. Give it what was done."""
+        if total == 0 or not sys.stderr.isatty():
+            yield lambda done: None
+            return
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        amount = DownloadColumn() if sized else MofNCompleteColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(self.t(what), total=total)
+            yield lambda done: bar.advance(task, done)
+
+    def t(self, text: str) -> str:
+        """A text in the language of the person."""
+        if self.lang is None:
+            _ = self.settings
+        return in_chinese(text) if self.lang == "zh" else text
+
+    def say(self, text: str = "") -> None:
+        """A line for people."""
+        click.echo(text)
+
+    def tell(self, data: Any) -> None:
+        """A result for machines."""
+        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def _refused_setting(error: "ValidationError") -> str:
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "?"
+    option = f" (or --{name})" if name in ("data", "tenant", "lang") else ""
+    problem = first["msg"].removeprefix("Value error, ")
+    return f"SALESTREAM_{name.upper()}{option} cannot be {first['input']!r}: {problem}"
+
+
+def _told(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is not None and value is not False:
+        session = ctx.find_object(Session)
+        assert session is not None, "main hands a session over"
+        assert param.name is not None, "an option has a name"
+        setattr(session, param.name, value)
+
+
+_SHARED: Final = (
+    click.option(
+        "--data", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", expose_value=False, callback=_told,
+        help="Folder of the journal and the store.  [default: salestream-data]",
+    ),
+    click.option(
+        "--tenant", metavar="NAME", expose_value=False, callback=_told, help="Whose books.  [default: default]"
+    ),
+    click.option(
+        "--lang", type=click.Choice(["en", "zh"]), expose_value=False, callback=_told,
+        help="Language of what people read.  [default: en]",
+    ),
+    click.option("--json", is_flag=True, expose_value=False, callback=_told, help="The result as JSON, for machines."),
+)  # fmt: skip
+
+
+def shared(verb: Verb) -> Verb:
+    """Gives a verb the options that every verb has; they may stand before or after it."""
+    for option in reversed(_SHARED):
+        verb = option(verb)
+    return verb

@@ -1,0 +1,74 @@
+"""Dead letters: what was refused, and what was accepted but could not be posted, told once more or put away."""
+
+from typing import Any
+
+from events.codec import InvalidEvent, decode, parse
+from events.envelope import Told, to_text
+from services.clock import now_ms
+from services.ingest import Currencies
+from services.journal.port import Letter, conflict
+from services.workspace import Workspace
+
+
+def listed(workspace: Workspace, tenant: str) -> dict[str, Any]:
+    """Open letters and parked events of a tenant, oldest first."""
+    return {
+        "refused": [summary(letter) for letter in workspace.journal.letters(tenant)],
+        "parked": [
+            {"position": entry.position, "type": entry.type, "entity": entry.subject, "id": entry.id, "reason": reason}
+            for entry, _, reason in workspace.store.parked(tenant)
+        ],
+    }
+
+
+def summary(letter: Letter) -> dict[str, Any]:
+    """A refusal without what was told."""
+    return {
+        "number": letter.number,
+        "recorded": to_text(letter.recorded_ms),
+        "origin": letter.origin or None,
+        "source": letter.source or None,
+        "id": letter.id or None,
+        "field": letter.field or None,
+        "reason": letter.reason,
+        "outcome": letter.outcome,
+    }
+
+
+def whole(letter: Letter) -> dict[str, Any]:
+    """A refusal with what was told; bytes that are no text are spelled out."""
+    return summary(letter) | {"told": letter.body.decode("utf-8", "backslashreplace")}
+
+
+def retry(workspace: Workspace, letter: Letter) -> str | None:
+    """Tell a refused event once more; the reason if it is still refused, and then nothing changed.
+
+    It is judged as it would be today: by the rules of this version, and by what the journal holds now.
+    """
+    now = now_ms()
+    try:
+        raw = _parsed(letter)
+        currency = Currencies(workspace.journal, workspace.settings.currency).of(str(raw["tenant"]))
+        told = decode(raw, now_ms=now, currency=currency, importer=True)
+    except InvalidEvent as error:
+        return str(error)
+    if (reason := _conflict(workspace, told)) is not None:
+        return reason
+    (verdict,) = workspace.journal.append([told], now_ms=now)
+    assert verdict.status != "conflict", "one process owns the journal, and it has just looked"
+    workspace.journal.close_letter(letter.tenant, letter.number, "retried")
+    return None
+
+
+def _parsed(letter: Letter) -> dict[str, Any]:
+    told = parse(letter.body)
+    return told if told.get("tenant") is not None else told | {"tenant": letter.tenant}
+
+
+def _conflict(workspace: Workspace, told: Told) -> str | None:
+    """Why an event conflicts with the one of its identity that stands; None where it does not."""
+    stands = workspace.journal.find(told.tenant, told.source, told.id)
+    if stands is None:
+        return None
+    first = decode(parse(stands.body), now_ms=now_ms(), currency="CNY")
+    return None if first.digest == told.digest else conflict(told, stands.position).reason

@@ -1,0 +1,40 @@
+"""Status: how far journal and ledger are, whether what was told is counted, and how large it all is."""
+
+from typing import Any
+
+from events.envelope import to_text
+from projections.laws import LAWS
+from services.replay.verify import broken_laws
+from services.workspace import Workspace
+
+
+def status(workspace: Workspace) -> dict[str, Any]:
+    """Positions, lag, identities, laws and sizes, by tenant."""
+    return {
+        "data": str(workspace.folder),
+        "bytes": {"journal": workspace.settings.journal_path.stat().st_size} | workspace.store.sizes(),
+        "tenants": [_tenant(workspace, tenant) for tenant in workspace.journal.tenants()],
+    }
+
+
+def _tenant(workspace: Workspace, tenant: str) -> dict[str, Any]:
+    head, cut = workspace.journal.head(tenant), workspace.store.checkpoint(tenant)
+    tally = workspace.journal.tally(tenant)
+    parked = len(workspace.store.parked(tenant))
+    broken = broken_laws(workspace.store, tenant, cut)
+    return {
+        "tenant": tenant,
+        "journal": {"position": head.position, "recorded": to_text(head.recorded_ms) if head.position else None},
+        "ledger": {"position": cut.position, "recorded": to_text(cut.recorded_ms) if cut.position else None},
+        "lag": head.position - cut.position,
+        "told": tally.told,
+        "accepted": tally.accepted,
+        "duplicates": tally.duplicates,
+        "refused": tally.refused,
+        "applied": cut.position - parked,
+        "parked": parked,
+        "identity_holds": tally.told == tally.accepted + tally.duplicates + tally.refused
+        and tally.accepted == head.position,
+        "laws_hold": not broken,
+        "laws": {law.name: "broken: " + broken[law.name] if law.name in broken else "holds" for law in LAWS},
+    }

@@ -1,0 +1,233 @@
+"""Every KPI of CONTRACT section 3, spelled out for the oracle: its parts, and the formula over them."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Final
+
+from tests.oracle.activities import MARKETING, Answer, rep_days
+from tests.oracle.answers import Cell, Part, Value, Window, buyers, median, no, standing
+from tests.oracle.days import Stretch
+from tests.oracle.deals import Deal, Entry, Exit, Stage
+
+DAY_MS = 86_400_000
+
+
+def count(*what: str) -> Part:
+    """Lines of the period."""
+    return lambda window, cell: sum((line.number for line in window.lines(cell, what)), Fraction(0))
+
+
+def amount(*what: str) -> Part:
+    """Money of the period."""
+    return lambda window, cell: window.money([(x.number, x.currency, x.at) for x in window.lines(cell, what)])
+
+
+def spent(*categories: str) -> Part:
+    """Spend of the period in some categories."""
+
+    def part(window: Window, cell: Cell) -> Value:
+        lines = [line for line in window.lines(cell, ("spend",)) if line.dims["category"] in categories]
+        return window.money([(line.number, line.currency, line.at) for line in lines])
+
+    return part
+
+
+def in_year(part: Part) -> Part:
+    """The same over the twelve months before the moment."""
+
+    def yearly(window: Window, cell: Cell) -> Value:
+        year = Window(window.story, window.query, window.year, window.lifespan_years)
+        return part(year, cell)
+
+    return yearly
+
+
+def signs(window: Window, cell: Cell, what: str) -> dict[str, tuple[int, Fraction]]:
+    """Wins less those taken back, by win: how many, and the milliseconds of one."""
+    found: dict[str, tuple[int, Fraction]] = {}
+    for line in window.lines(cell, (what,)):
+        sign = -1 if line.dims["sign"] == "-" else 1
+        found[line.who] = found.get(line.who, (0, Fraction(0)))[0] + sign, line.number * sign
+    return found
+
+
+def cycles(what: str) -> Part:
+    """How many wins less those taken back lie behind the mean."""
+    return lambda window, cell: Fraction(sum(sign for sign, _ in signs(window, cell, what).values()))
+
+
+def cycle_median(window: Window, cell: Cell) -> Value:
+    """The median of the wins that are not taken back within the same cell."""
+    return median([each for sign, each in signs(window, cell, "cycle").values() if sign > 0])
+
+
+def won_ever(deal: Deal) -> bool:
+    """Whether its win stands at the cut."""
+    return deal.status == "won"
+
+
+def created(status: str = "") -> Part:
+    """The deals created in the period, or those of them with a status at the cut."""
+
+    def part(window: Window, cell: Cell) -> Value:
+        cohort = [deal for deal in window.story.deals if _in(window.stretch, deal.created or 0)]
+        own = [deal for deal in cohort if window.within(cell, deal.created_dims)]
+        return Fraction(sum(not status or deal.status == status for deal in own))
+
+    return part
+
+
+def _in(stretch: Stretch, at: int) -> bool:
+    return stretch.start <= at < stretch.end
+
+
+def converted(window: Window, cell: Cell) -> Value:
+    """Leads of the period with a won deal."""
+    won = {deal.told.get("lead") for deal in window.story.deals if won_ever(deal)}
+    return Fraction(sum(line.who in won for line in window.lines(cell, ("leads_created",))))
+
+
+def forward(window: Window, here: Stage, there: Stage) -> bool:
+    """Whether a stage is later, by the definition in force at the moment; any other stage, where one is undefined."""
+    if here == there:
+        return False
+    stages = window.past.stages(here[0], window.moment)
+    if here[0] != there[0] or here[1] not in stages or there[1] not in stages:
+        return True
+    return stages[there[1]][0] > stages[here[1]][0]
+
+
+def entered(window: Window, cell: Cell) -> dict[str, tuple[Deal, list[Entry]]]:
+    """The deals that entered a stage in the period, with their entries."""
+    found: dict[str, tuple[Deal, list[Entry]]] = {}
+    for deal in window.story.deals:
+        own = [entry for entry in deal.entries if _in(window.stretch, entry.at) and window.within(cell, entry.dims)]
+        if own:
+            found[deal.id] = deal, own
+    return found
+
+
+def reached(window: Window, deal: Deal, entries: list[Entry]) -> bool:
+    """Whether the deal got further, or was won, after one of its entries."""
+    later = any(forward(window, entry.stage, stage) for entry in entries for stage in entry.after)
+    return later or won_ever(deal)
+
+
+def exits(window: Window, cell: Cell) -> list[Exit]:
+    """Visits finished in the period."""
+    every = [exit_ for deal in window.story.deals for exit_ in deal.exits]
+    return [exit_ for exit_ in every if _in(window.stretch, exit_.at) and window.within(cell, exit_.dims)]
+
+
+def moved_forward(window: Window, exit_: Exit) -> bool:
+    """Whether a visit ended with a win or a later stage."""
+    return exit_.to == "won" if isinstance(exit_.to, str) else forward(window, exit_.stage, exit_.to)
+
+
+def pipeline(window: Window, cell: Cell, weighted: bool = False) -> Value:
+    """Amounts of the deals open right before the moment, at the rate of when they last changed."""
+    amounts, unknown = [], False
+    for span in window.story.spans:
+        if span.since < window.moment and (span.until is None or span.until >= window.moment):
+            if not window.within(cell, span.dims):
+                continue
+            stages = window.past.stages(span.dims.get("pipeline"), window.moment)
+            told = stages.get(span.dims.get("stage", ""), (0, None))[1]
+            probability = told if span.probability is None else span.probability
+            unknown = unknown or (weighted and probability is None and span.amount[0] != 0)
+            weight = (probability or Fraction(0)) if weighted else Fraction(1)
+            amounts.append((span.amount[0], weight, span.amount[1], span.since))
+    value = window.money([(money * weight, currency, at) for money, weight, currency, at in amounts])
+    if unknown:
+        return no("missing_probability") if isinstance(value, Fraction) else value | no("missing_probability")
+    return value
+
+
+def weighted(window: Window, cell: Cell) -> Value:
+    """The same, times the deal's own probability, else its stage's."""
+    return pipeline(window, cell, weighted=True)
+
+
+def open_deals(window: Window, cell: Cell) -> Value:
+    """Deals open right before the moment."""
+    return Fraction(
+        sum(
+            span.since < window.moment and (span.until is None or span.until >= window.moment)
+            for span in window.story.spans
+            if window.within(cell, span.dims)
+        )
+    )
+
+
+def active(window: Window, cell: Cell) -> Value:
+    """Customers active right before the period."""
+    return Fraction(sum(window.within(cell, dims) for dims, _ in standing(window, window.stretch.start)))
+
+
+def churned(window: Window, cell: Cell) -> Value:
+    """Customers active at the period's start whose leaving in it ended that activity."""
+    found = 0
+    for _, each in standing(window, window.stretch.start):
+        if each.churned and each.until is not None and _in(window.stretch, each.until):
+            told = window.past.customer(each.customer, each.until)
+            found += window.within(cell, {**each.dims, **told, "customer": each.customer})
+    return Fraction(found)
+
+
+def active_customers(window: Window, cell: Cell) -> Value:
+    """Customers who bought in the twelve months before the moment."""
+    return Fraction(len({customer for customer, dims in buyers(window) if window.within(cell, dims)}))
+
+
+def surveys(kind: str, wanted: Callable[[Fraction], bool], latest: bool = False) -> Part:
+    """Answers of one kind that reach something; only each respondent's latest, where told so."""
+
+    def part(window: Window, cell: Cell) -> Value:
+        own = [each for each in window.story.answers if each.kind == kind and _in(window.stretch, each.at)]
+        own = [each for each in own if window.within(cell, each.dims)]
+        newest: dict[str, Answer] = {each.respondent: each for each in own}
+        return Fraction(sum(wanted(each.share) for each in (newest.values() if latest else own)))
+
+    return part
+
+
+def rep_day_count(window: Window, cell: Cell) -> Value:
+    """Working days of reps in place, up to the moment."""
+    until = Stretch("", window.stretch.start, window.moment)
+    return Fraction(sum(window.within(cell, line.dims) for line in rep_days(window.past, until)))
+
+
+def everyone(share: Fraction) -> bool:
+    """Every answer."""
+    return share >= 0
+
+
+def satisfied(share: Fraction) -> bool:
+    """4 of 5, or better."""
+    return share >= Fraction(8, 10)
+
+
+def promotes(share: Fraction) -> bool:
+    """9 of 10, or better."""
+    return share >= Fraction(9, 10)
+
+
+def detracts(share: Fraction) -> bool:
+    """6 of 10, or worse."""
+    return share <= Fraction(6, 10)
+
+
+SALES: Final = amount("bookings", "orders")
+REFUNDS: Final = amount("refunds")
+PROFIT: Final[dict[str, Part]] = {"sales": SALES, "refunds": REFUNDS, "cost": amount("cost")}
+NET: Final[dict[str, Part]] = PROFIT | {"spend": amount("spend")}
+WORTH: Final[dict[str, Part]] = {
+    "year_sales": in_year(SALES),
+    "year_refunds": in_year(REFUNDS),
+    "active_customers": active_customers,
+    "churned_in_year": in_year(churned),
+    "active_a_year_ago": in_year(active),
+    "lifespan_years": lambda window, _: Fraction(window.lifespan_years),
+    "year_spend": in_year(amount("spend")),
+    "year_new_customers": in_year(count("new_customers")),
+}
