@@ -87,11 +87,17 @@ class Ledger:
             return self._lines(fact, fact, _posted(BOOKS[fact.kind](), fact))
         return self._lines(fact, fact, self._apply(fact))
 
-    def trim(self) -> None:
-        """Let go of the entities longest untouched, down to the bound. Call between batches."""
+    def void_ahead(self, identity: Identity) -> None:
+        """This event is voided although it was not told yet."""
+        self._voided.add(identity)
+
+    def trim(self) -> int:
+        """Let go of the entities longest untouched, down to the bound; how many. Call between batches."""
+        before = len(self._accounts)
         while self._held > self._keep and self._accounts:
             _, account = self._accounts.popitem(last=False)
             self._held -= len(account.history)
+        return before - len(self._accounts)
 
     def forget(self, key: Key) -> None:
         """Drop an entity from memory; it is loaded anew when needed."""

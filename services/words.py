@@ -59,9 +59,9 @@ _CHINESE: Final = {
     "As known at position {position}, recorded {recorded}.": "截至日志位置 {position}（记录时间 {recorded}）的所知。",
     "Nothing was told yet.": "尚未收到任何事件。",
     "Nothing is known of it.": "没有它的任何记录。",
-    "Counted: {n} events": "计入的事件：{n} 条",
-    "Context: {n} events of the same histories, which add nothing": "同一历史中不产生数额的事件：{n} 条",
-    "Left out: {n} events": "未计入的事件：{n} 条",
+    "Counted ({n})": "计入的事件（{n}）",
+    "Of the same histories, adding nothing ({n})": "同一历史中不产生数额的事件（{n}）",
+    "Left out ({n})": "未计入的事件（{n}）",
     "Posted to the ledger": "记入账本的分录",
     "voided": "已作废",
     "{accepted} accepted, {duplicates} duplicates, {refused} refused; the journal stands at {position}": (

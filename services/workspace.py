@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -9,9 +10,14 @@ from typing import IO, Final, Self
 from services.books import Books
 from services.ingest import Ingest
 from services.journal.sqlite import SqliteJournal
+from services.processor.parallel import post_parallel
 from services.processor.poster import Poster
 from services.settings import Settings
 from services.store.clickhouse import ClickHouseStore, open_chdb
+
+
+LONG: Final = 100_000
+"""From this many events on, posting is worth the start of helper processes."""
 
 
 class WorkspaceError(Exception):
@@ -40,9 +46,20 @@ class Workspace:
             self._posters[tenant] = Poster(tenant, self.journal, self.store, keep=keep)
         return self._posters[tenant]
 
-    def post_all(self) -> int:
+    def post_all(self, progress: Callable[[int], None] | None = None) -> int:
         """Bring every tenant's ledger to the head of its journal; the number of events posted."""
-        return sum(self.poster(tenant).catch_up() for tenant in self.journal.tenants())
+        return sum(self.post(tenant, self.store, progress) for tenant in self.journal.tenants())
+
+    def post(self, tenant: str, store: ClickHouseStore, progress: Callable[[int], None] | None = None) -> int:
+        """Bring one tenant's ledger to the head of its journal, a long stretch on all cores."""
+        keep = self.settings.history_events
+        behind = self.journal.head(tenant).position - store.checkpoint(tenant).position
+        if behind >= LONG and (cores := os.cpu_count() or 1) > 1:
+            self._posters.pop(tenant, None)
+            path = self.settings.journal_path
+            return post_parallel(tenant, path, store, workers=min(cores, 8), keep=keep, progress=progress)
+        poster = self.poster(tenant) if store is self.store else Poster(tenant, self.journal, store, keep=keep)
+        return poster.catch_up(progress)
 
     def forget_posters(self) -> None:
         """Start posting anew from the checkpoints: the tables behind them were exchanged."""

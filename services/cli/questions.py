@@ -174,7 +174,7 @@ def _rows(session: Session, rows: list[dict[str, Any]], asked: "Question") -> st
     cells = [
         [
             *(show.DASH if row[dim] is None else row[dim] for dim in dims),
-            show.value(row["value"], kpi_.unit, t),
+            show.value(row["value"], kpi_.unit, t, long=True),
             *(show.value(row["parts"][part.name], part.unit, t) for part in parts),
             *([why] if any(reasons) else []),
         ]
@@ -224,7 +224,7 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     units = {part.name: part.unit for part in asked.kpi.parts}
     counted = [event for event in receipt["events"] if event["role"] == "counted"]
     context = [event for event in receipt["events"] if event["role"] != "counted"]
-    session.say(t("Counted: {n} events").format(n=f"{len(counted):,}"))
+    session.say(t("Counted ({n})").format(n=f"{len(counted):,}"))
     if counted:
         names = list(dict.fromkeys(name for event in counted for name in event["contribution"]))
         rows = [
@@ -234,10 +234,12 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
         numbers = [0, *range(5, 5 + len(names))]
         session.say(show.table([*_event_headings(session), *map(t, names)], rows, numbers=numbers))
     if context:
-        session.say(t("Context: {n} events of the same histories, which add nothing").format(n=f"{len(context):,}"))
+        session.say()
+        session.say(t("Of the same histories, adding nothing ({n})").format(n=f"{len(context):,}"))
         session.say(show.table(_event_headings(session), map(_event, context), numbers=[0]))
     if receipt["excluded"]:
-        session.say(t("Left out: {n} events").format(n=f"{len(receipt['excluded']):,}"))
+        session.say()
+        session.say(t("Left out ({n})").format(n=f"{len(receipt['excluded']):,}"))
         rows = [[*_event(each), each["reason"]] for each in receipt["excluded"]]
         session.say(show.table([*_event_headings(session), t("reason")], rows, numbers=[0]))
     session.say()

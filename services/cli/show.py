@@ -51,8 +51,8 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
-def value(told: Any, unit: str, t: Text) -> str:
-    """One value of an answer: exact, and in Chinese, where it is long, also in 万 or 亿."""
+def value(told: Any, unit: str, t: Text, *, long: bool = False) -> str:
+    """One value of an answer, exact; a long amount in Chinese also in 万 or 亿 (``long``)."""
     if told is None:
         return DASH
     if unit == "ms":
@@ -60,7 +60,7 @@ def value(told: Any, unit: str, t: Text) -> str:
     text = people(told, unit)
     if unit == "days":
         return t("{n} days").format(n=text)
-    return text + _myriads(told) if unit == "money" and t("en") == "zh" else text
+    return text + _myriads(told) if long and unit == "money" and t("en") == "zh" else text
 
 
 def _myriads(told: str) -> str:

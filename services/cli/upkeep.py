@@ -97,7 +97,8 @@ def digest(session: Session, as_of: str | None) -> None:
     if session.json:
         session.tell(result)
     else:
-        session.say(show.table(["", ""], [[session.t(name), str(value)] for name, value in result.items()]))
+        for name, value in result.items():
+            session.say(f"{session.t(name)}: {value}")
 
 
 @click.command(short_help="How far, how large, and whether all is counted.")

@@ -19,7 +19,7 @@ MOST: Final = 200
 _PIECE = re.compile(r"\s*(?:\{([^{}]+)\}|([0-9]+(?:\.[0-9]+)?)|([-+*()]))")
 _EXACT: Final = Context(prec=500, traps=[Inexact, InvalidOperation, Overflow])
 _PLAIN = re.compile(r"[-+]?[0-9]{1,24}(\.[0-9]{1,18})?\Z")
-_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(,[0-9]{2,3})*,[0-9]{3}(\.[0-9]{1,18})?\Z")
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(_[0-9]{2,3})*_[0-9]{3}(\.[0-9]{1,18})?\Z")
 
 _Compute = Callable[[dict[str, Decimal]], Decimal]
 
@@ -44,20 +44,31 @@ class Numerals:
 
     def read(self, text: str, column: str) -> Decimal:
         """The number in a cell. Raises BadRow."""
-        bare = text.strip(self.symbols + " \u00a0") if self.symbols else text
-        if bare[:1] in "-+" and self.symbols:
-            bare = bare[:1] + bare[1:].lstrip(self.symbols + " \u00a0")
-        plain = bare.translate({ord(self.point): ".", ord(self.thousands): ","} if self.thousands else {ord(self.point): "."})
-        if self.point != "." and "." in bare and self.thousands != ".":
-            plain = ""
-        if self.thousands and _GROUPED.match(plain):
-            plain = plain.replace(",", "")
-        if not _PLAIN.match(plain):
-            raise BadRow(column, f"is no number; allowed: one written like {self._example()}")
-        return Decimal(plain)
+        bare = self._bare(text)
+        if self.thousands or self.point != ".":
+            bare = self._as_plain(bare)
+        if not _PLAIN.match(bare):
+            raise BadRow(column, f"is no number; allowed: one written like 12{self.thousands}000{self.point}50")
+        return Decimal(bare)
 
-    def _example(self) -> str:
-        return f"12{self.thousands}000{self.point}50"
+    def _bare(self, text: str) -> str:
+        """Without the symbols around it: ``-$12.50`` is ``-12.50``."""
+        if not self.symbols:
+            return text
+        around = self.symbols + " \u00a0"
+        bare = text.strip(around)
+        return bare[:1] + bare[1:].lstrip(around) if bare[:1] in ("-", "+") else bare
+
+    def _as_plain(self, bare: str) -> str:
+        """As it is written in programs; empty if the thousands are not where they belong, for ``1,5`` is not 15."""
+        known = set("0123456789+-") | {self.point, self.thousands}
+        if not set(bare) <= known:
+            return ""
+        spelled = bare.replace(self.thousands, "_") if self.thousands else bare
+        spelled = spelled.replace(self.point, ".")
+        if "_" in spelled:
+            return spelled.replace("_", "") if _GROUPED.match(spelled) else ""
+        return spelled
 
 
 PLAIN: Final = Numerals()

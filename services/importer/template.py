@@ -27,16 +27,16 @@ class Template:
 
     text: str
     columns: tuple[str, ...]
+    is_column: bool
+    """Whether it is one column and nothing else."""
 
     def fill(self, row: Row) -> str:
         """The text with the values of the row; empty where a column is empty."""
-        if not self.columns:
-            return self.text
-        if len(self.text) == len(self.columns[0]) + 2:
+        if self.is_column:
             return row[self.columns[0]]
         if not all(row[column] for column in self.columns):
             return ""
-        return _COLUMN.sub(lambda found: row[found[1].strip()], self.text).strip()
+        return _COLUMN.sub(lambda found: row[found[1].strip()], self.text)
 
 
 def template(text: str) -> Template:
@@ -44,11 +44,7 @@ def template(text: str) -> Template:
     columns = tuple(found.strip() for found in _COLUMN.findall(text))
     if not all(columns) or set(_COLUMN.sub("", text)) & set("{}"):
         raise ValueError(f"has a brace without its partner or without a column; allowed: {WORDS}")
-    if columns and text.strip() == f"{{{columns[0]}}}":
-        text = text.strip()
-    elif len(columns) == 1 and _COLUMN.fullmatch(text.strip()):
-        text = f"{{{columns[0]}}}"
-    return Template(text, columns)
+    return Template(text.strip(), columns, _COLUMN.fullmatch(text.strip()) is not None)
 
 
 def first_said(templates: Iterable[Template], row: Row) -> str:

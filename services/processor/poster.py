@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from events.codec import UnknownEvent, read
+from events.corrections import EventVoided
 from events.envelope import Entry, Fact
 from events.vocabulary import BY_TYPE
-from projections.ledger import Key, Ledger, Line, Unpostable
+from projections.ledger import Identity, Key, Ledger, Line, Unpostable
 from services.journal.port import Journal
 from services.store.port import Applied, Store
 
@@ -28,7 +29,9 @@ class Poster:
         store.recover(tenant)
         self.position = store.checkpoint(tenant).position
         self._parked: set[Key] = {(book, entry.subject) for entry, book, _ in store.parked(tenant)}
-        self._ledger = Ledger(load=self._load, locate=self._locate, voided=self._voided(), keep=keep)
+        self._ledger = Ledger(
+            load=self._load, locate=self._locate, voided=voided_before(journal, tenant, self.position), keep=keep
+        )
 
     def catch_up(self, progress: Callable[[int], None] | None = None, batch: int = BATCH) -> int:
         """Post everything the journal has; the number of events posted."""
@@ -66,15 +69,17 @@ class Poster:
         found = self._store.histories(self.tenant, keys)
         return {key: [read(entry) for entry in entries] for key, entries in found.items()}
 
-    def _locate(self, identity: tuple[str, str], before: int) -> Fact | None:
+    def _locate(self, identity: Identity, before: int) -> Fact | None:
         entry = self._journal.find(self.tenant, *identity)
         if entry is None or entry.position >= before or entry.type not in BY_TYPE:
             return None
         return read(entry)
 
-    def _voided(self) -> set[tuple[str, str]]:
-        facts = map(read, self._journal.of_type(self.tenant, ["event.voided"], self.position))
-        return {(fact.data.source, fact.data.id) for fact in facts}  # type: ignore[attr-defined]
+
+def voided_before(journal: Journal, tenant: str, position: int) -> set[Identity]:
+    """The identities that were voided up to a position."""
+    facts = map(read, journal.of_type(tenant, [EventVoided.TYPE], position))
+    return {(fact.data.source, fact.data.id) for fact in facts if isinstance(fact.data, EventVoided)}
 
 
 def kind_of(type_: str) -> str:

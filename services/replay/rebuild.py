@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from services.processor.poster import Poster
 from services.replay.digest import ledger_digest
 from services.store.clickhouse import ClickHouseStore
 from services.workspace import Workspace
@@ -28,6 +27,5 @@ def post_beside(workspace: Workspace, beside: ClickHouseStore, progress: Progres
     """Post every tenant's journal into another set of tables; the number of events."""
     total = 0
     for tenant in workspace.journal.tenants():
-        poster = Poster(tenant, workspace.journal, beside, keep=workspace.settings.history_events)
-        total += poster.catch_up(progress)
+        total += workspace.post(tenant, beside, progress)
     return total

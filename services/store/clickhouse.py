@@ -45,7 +45,8 @@ class ClickHouseStore:
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         try:
-            return list(self._client.query(self._named(sql), parameters=dict(parameters)).result_rows)
+            rows = self._client.query(self._named(sql), parameters=dict(parameters)).result_rows
+            return [tuple(row) for row in rows]
         except ClickHouseError as error:
             raise StoreError(f"the store could not answer: {_first_line(error)}") from error
 
@@ -60,13 +61,20 @@ class ClickHouseStore:
         return [row[0] for row in self.query("SELECT DISTINCT tenant FROM {checkpoints} ORDER BY tenant", {})]
 
     def write(self, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
-        if not applied:
-            return
-        last = applied[-1].entry
-        self.insert("history", history_table(tenant, applied))
-        if lines:
-            self.insert("postings", postings_table(tenant, lines))
-        self.move_checkpoint(tenant, Cut(last.position, last.recorded_ms), self.lines(tenant) + len(lines))
+        if applied:
+            last = applied[-1].entry
+            cut = Cut(last.position, last.recorded_ms)
+            postings = [postings_table(tenant, lines)] if lines else []
+            self.write_tables(tenant, [history_table(tenant, applied)], postings, cut)
+
+    def write_tables(self, tenant: str, history: Sequence[Any], postings: Sequence[Any], cut: Cut) -> None:
+        """Finished columns of events and their lines, then the checkpoint."""
+        for table in history:
+            self.insert("history", table)
+        for table in postings:
+            self.insert("postings", table)
+        count = sum(table.num_rows for table in postings)
+        self.move_checkpoint(tenant, cut, self.lines(tenant) + count)
 
     def lines(self, tenant: str) -> int:
         """How many lines were written for a tenant, up to its checkpoint."""
@@ -125,8 +133,8 @@ class ClickHouseStore:
         told = {"tenant": tenant, "positions": [each.entry.position for each in applied]}
         for table in ("postings", "history"):
             self._command(
-                f"ALTER TABLE {{{table}}} DELETE WHERE tenant = {{tenant:String}} AND position IN {{positions:Array(UInt64)}} "
-                "SETTINGS mutations_sync = 2",
+                f"ALTER TABLE {{{table}}} DELETE WHERE tenant = {{tenant:String}} "
+                "AND position IN {positions:Array(UInt64)} SETTINGS mutations_sync = 2",
                 told,
             )
         if lines:

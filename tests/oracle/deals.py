@@ -125,7 +125,9 @@ class Deal:
     def _dims(self, at: int) -> Dims:
         return self.past.placed({**self.told, "deal": self.id}, at)
 
-    def _line(self, what: str, at: int, number: int | Fraction = 1, currency: str = "", who: str = "", **dims: str) -> None:
+    def _line(
+        self, what: str, at: int, number: int | Fraction = 1, currency: str = "", who: str = "", **dims: str
+    ) -> None:
         self.lines.append(Line(what, at, {**self._dims(at), **dims}, Fraction(number), currency, who))
 
     def _learn(self, event: SalesEvent) -> None:
@@ -180,8 +182,10 @@ class Deal:
 
     def _cycle(self, at: int, sign: int) -> None:
         first, created, won = self.cycles
-        self._line("cycle", at, sign * (won - first), who=f"{self.id}@{won}")
-        self._line("cycle_from_deal", at, sign * (won - created), who=f"{self.id}@{won}")
+        who = f"{self.id}@{won}"
+        self._line("cycle", at, sign * (won - first), who=who)
+        self._line("cycle_from_deal", at, sign * (won - created), who=who)
+        self._line("cycle_n", at, sign, who=who)
 
     def _loss(self, at: int, sign: int) -> None:
         (amount, currency), why = self.lost

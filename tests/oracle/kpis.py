@@ -5,11 +5,11 @@ from fractions import Fraction
 from typing import Final
 
 from tests.oracle.activities import MARKETING, Answer, rep_days
-from tests.oracle.answers import Cell, Part, Value, Window, buyers, median, no, standing
 from tests.oracle.days import Stretch
 from tests.oracle.deals import Deal, Entry, Exit, Stage
+from tests.oracle.window import Cell, Part, Value, Window, buyers, median, no, standing
 
-DAY_MS = 86_400_000
+DAY_MS: Final = 86_400_000
 
 
 def count(*what: str) -> Part:
@@ -42,23 +42,13 @@ def in_year(part: Part) -> Part:
     return yearly
 
 
-def signs(window: Window, cell: Cell, what: str) -> dict[str, tuple[int, Fraction]]:
-    """Wins less those taken back, by win: how many, and the milliseconds of one."""
-    found: dict[str, tuple[int, Fraction]] = {}
-    for line in window.lines(cell, (what,)):
-        sign = -1 if line.dims["sign"] == "-" else 1
-        found[line.who] = found.get(line.who, (0, Fraction(0)))[0] + sign, line.number * sign
-    return found
-
-
-def cycles(what: str) -> Part:
-    """How many wins less those taken back lie behind the mean."""
-    return lambda window, cell: Fraction(sum(sign for sign, _ in signs(window, cell, what).values()))
-
-
 def cycle_median(window: Window, cell: Cell) -> Value:
-    """The median of the wins that are not taken back within the same cell."""
-    return median([each for sign, each in signs(window, cell, "cycle").values() if sign > 0])
+    """The median of the wins of the period that are not taken back within it."""
+    standing: dict[str, Fraction] = {}
+    for line in window.lines(cell, ("cycle_n",)):
+        standing[line.who] = standing.get(line.who, Fraction(0)) + line.number
+    lasted = {line.who: abs(line.number) for line in window.lines(cell, ("cycle",))}
+    return median([lasted[who] for who, number in standing.items() if number > 0])
 
 
 def won_ever(deal: Deal) -> bool:
@@ -231,3 +221,143 @@ WORTH: Final[dict[str, Part]] = {
     "year_spend": in_year(amount("spend")),
     "year_new_customers": in_year(count("new_customers")),
 }
+VISIT: Final[dict[str, Part]] = {
+    "visit_ms": lambda window, cell: Fraction(sum(each.lasted for each in exits(window, cell))),
+    "n": lambda window, cell: Fraction(len(exits(window, cell))),
+}
+CHURN: Final[dict[str, Part]] = {"churned": churned, "active_at_start": active}
+
+
+def nps(latest: bool) -> dict[str, Part]:
+    """Promoters, detractors and all answers."""
+    return {
+        "promoters": surveys("nps", promotes, latest),
+        "detractors": surveys("nps", detracts, latest),
+        "answers": surveys("nps", everyone, latest),
+    }
+
+
+def csat(latest: bool) -> dict[str, Part]:
+    """The satisfied and all answers."""
+    return {"satisfied": surveys("csat", satisfied, latest), "answers": surveys("csat", everyone, latest)}
+
+
+def entries(wanted: Callable[[Window, Deal, list[Entry]], bool]) -> Part:
+    """Deals that entered a stage in the period, of which something is true."""
+    return lambda window, cell: Fraction(sum(wanted(window, *each) for each in entered(window, cell).values()))
+
+
+def still_open(window: Window, deal: Deal, own: list[Entry]) -> bool:
+    """Neither further nor closed."""
+    return deal.status == "open" and not reached(window, deal, own)
+
+
+PARTS: Final[dict[str, dict[str, Part]]] = {
+    "bookings": {"bookings": amount("bookings")},
+    "revenue": {"sales": SALES, "refunds": REFUNDS},
+    "cost": {"cost": amount("cost")},
+    "gross_profit": PROFIT,
+    "gross_margin": PROFIT,
+    "spend": {"spend": amount("spend")},
+    "net_profit": NET,
+    "profit_margin": NET,
+    "leads_created": {"leads": count("leads_created")},
+    "leads_qualified": {"leads": count("leads_qualified")},
+    "deals_created": {"deals": count("deals_created")},
+    "deals_won": {"won": count("deals_won")},
+    "deals_lost": {"lost": count("deals_lost")},
+    "average_deal_size": {"bookings": amount("bookings"), "won": count("deals_won")},
+    "new_customers": {"new_customers": count("new_customers")},
+    "cac": {"spend": amount("spend"), "new_customers": count("new_customers")},
+    "cac/marketing": {"marketing": spent(*MARKETING), "new_customers": count("new_customers")},
+    "clv": WORTH,
+    "clv_to_cac": WORTH,
+    "sales_cycle_days": {"cycle_ms": count("cycle"), "n": count("cycle_n")},
+    "sales_cycle_days/median": {"median_ms": cycle_median, "n": count("cycle_n")},
+    "sales_cycle_days/from_deal": {"cycle_ms": count("cycle_from_deal"), "n": count("cycle_n")},
+    "win_rate": {"won": count("deals_won"), "lost": count("deals_lost")},
+    "win_rate/created": {"won": created("won"), "created": created(), "open": created("open")},
+    "win_rate/value": {"won_value": amount("bookings"), "lost_value": amount("lost_value")},
+    "lead_conversion_rate": {"converted": converted, "leads": count("leads_created")},
+    "stage_conversion": {
+        "reached": entries(reached),
+        "entered": entries(lambda window, deal, own: True),
+        "open": entries(still_open),
+    },
+    "stage_conversion/period": {
+        "forward": lambda window, cell: Fraction(sum(moved_forward(window, each) for each in exits(window, cell))),
+        "exits": lambda window, cell: Fraction(len(exits(window, cell))),
+    },
+    "stage_days": VISIT,
+    "stage_days/median": {
+        "median_ms": lambda window, cell: median([Fraction(each.lasted) for each in exits(window, cell)]),
+        "n": VISIT["n"],
+    },
+    "pipeline_value": {"pipeline": pipeline},
+    "open_deals": {"deals": open_deals},
+    "weighted_pipeline": {"pipeline": weighted},
+    "churn_rate": CHURN,
+    "retention_rate": {"active_at_start": active, "churned": churned},
+    "churned_customers": {"churned": count("churned")},
+    "csat": csat(latest=False),
+    "csat/customers": csat(latest=True),
+    "nps": nps(latest=False),
+    "nps/latest": nps(latest=True),
+    "touchpoints": {"touchpoints": count("touchpoints")},
+    "touchpoints_per_rep_day": {"touchpoints": count("touchpoints"), "rep_days": rep_day_count},
+}
+"""KPI to its parts, in the order in which its formula takes them."""
+
+
+def ratio(part: Fraction, whole: Fraction, *_: Fraction) -> Fraction:
+    """One over the other."""
+    return part / whole
+
+
+def total(one: Fraction) -> Fraction:
+    """The part itself."""
+    return one
+
+
+def mean_days(milliseconds: Fraction, n: Fraction) -> Fraction:
+    """A mean of milliseconds in days."""
+    return milliseconds / n / DAY_MS
+
+
+def score(promoters: Fraction, detractors: Fraction, n: Fraction) -> Fraction:
+    """Net promoters in percent."""
+    return (promoters - detractors) / n * 100
+
+
+def clv(
+    sales: Fraction, refunds: Fraction, n: Fraction, left: Fraction, base: Fraction, years: Fraction, *cac: Fraction
+) -> Fraction:
+    """Annual revenue of an active customer over its lifespan, less what winning it cost."""
+    lifespan = base / left if base and left else years
+    return (sales - refunds) / n * lifespan - cac[0] / cac[1]
+
+
+FORMULAS: Final[dict[str, Callable[..., Fraction]]] = {
+    **dict.fromkeys(PARTS, total),
+    **dict.fromkeys(["average_deal_size", "cac", "cac/marketing", "lead_conversion_rate", "win_rate/created"], ratio),
+    **dict.fromkeys(["stage_conversion", "stage_conversion/period", "churn_rate", "csat", "csat/customers"], ratio),
+    "revenue": lambda sales, refunds: sales - refunds,
+    "gross_profit": lambda sales, refunds, cost: sales - refunds - cost,
+    "gross_margin": lambda sales, refunds, cost: (sales - refunds - cost) / (sales - refunds),
+    "net_profit": lambda sales, refunds, cost, spend: sales - refunds - cost - spend,
+    "profit_margin": lambda sales, refunds, cost, spend: (sales - refunds - cost - spend) / (sales - refunds),
+    "clv": clv,
+    "clv_to_cac": lambda *parts: (clv(*parts) + parts[6] / parts[7]) / (parts[6] / parts[7]),
+    "sales_cycle_days": mean_days,
+    "sales_cycle_days/median": lambda milliseconds, n: milliseconds / DAY_MS,
+    "sales_cycle_days/from_deal": mean_days,
+    "win_rate": lambda won, lost: won / (won + lost),
+    "win_rate/value": lambda won, lost: won / (won + lost),
+    "stage_days": mean_days,
+    "stage_days/median": lambda milliseconds, n: milliseconds / DAY_MS,
+    "retention_rate": lambda active, churned: (active - churned) / active,
+    "nps": score,
+    "nps/latest": score,
+    "touchpoints_per_rep_day": ratio,
+}
+"""KPI to its formula over its parts."""

@@ -1,0 +1,221 @@
+"""Posting a long stretch of journal on all cores.
+
+Each helper process posts the entities of its shard and hands back finished Arrow columns; this process writes them,
+range by range, and answers the helpers' questions for histories they no longer hold. Which process posts an entity
+changes nothing about its lines, so the ledger is the same to the bit however many there are.
+"""
+
+import gc
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Final
+from zlib import crc32
+
+import pyarrow as pa
+
+from events.codec import read
+from events.corrections import EventVoided
+from events.envelope import Entry, Fact
+from events.vocabulary import BY_TYPE
+from projections.ledger import Identity, Key, Ledger
+from services.journal.port import Cut
+from services.journal.sqlite import SqliteJournal
+from services.processor.poster import post_entries, voided_before
+from services.store.clickhouse import ClickHouseStore
+from services.store.columns import history_table, postings_table
+
+RANGE: Final = 25_000
+"""Positions that are posted and written in one go."""
+
+
+class HelperFailed(Exception):
+    """A helper process ended before its work did."""
+
+
+def post_parallel(
+    tenant: str,
+    journal_path: Path,
+    store: ClickHouseStore,
+    *,
+    workers: int = 2,
+    keep: int = 200_000,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Post from the store's checkpoint to the journal's head with ``workers`` processes; the number of events.
+
+    Raises HelperFailed where one of them dies; what was written up to then stands, and a next call goes on from it.
+    """
+    store.recover(tenant)
+    start = store.checkpoint(tenant).position
+    parked = {(book, entry.subject) for entry, book, _ in store.parked(tenant)}
+    with SqliteJournal(journal_path, read_only=True) as journal:
+        head = journal.head(tenant).position
+        ranges = [(low, min(low + RANGE, head)) for low in range(start, head, RANGE)]
+        cuts = [Cut(high, journal.recorded_at(tenant, high) or 0) for _, high in ranges]
+    task = (journal_path, tenant, ranges, keep // workers, parked)
+    with _helpers(workers, task) as helpers:
+        desk = _Desk(tenant, helpers, store, written=start)
+        for cut in cuts:
+            tables = [desk.next_tables(pipe) for pipe in helpers]
+            history = [history for history, _ in tables if history is not None]
+            store.write_tables(tenant, history, [lines for _, lines in tables if lines is not None], cut)
+            desk.written_up_to(cut.position)
+            if progress is not None:
+                progress(sum(table.num_rows for table in history))
+    return head - start
+
+
+class _Desk:
+    """Receives what the helpers send: finished tables, and questions for histories.
+
+    A question is answered once everything below the range it comes from is written, so no answer lacks an event. The
+    helper that is furthest behind never waits, so all get on.
+    """
+
+    def __init__(self, tenant: str, helpers: Sequence[Connection], store: ClickHouseStore, written: int) -> None:
+        self._tenant = tenant
+        self._store = store
+        self._written = written
+        self._finished: dict[Connection, deque[tuple[bytes | None, bytes | None]]] = {pipe: deque() for pipe in helpers}
+        self._questions: list[tuple[int, Connection, list[Key]]] = []
+
+    def next_tables(self, wanted: Connection) -> tuple[pa.Table | None, pa.Table | None]:
+        """History and postings of the next range of one helper; None where it had nothing."""
+        while not self._finished[wanted]:
+            for pipe in wait(list(self._finished)):
+                assert isinstance(pipe, Connection)
+                try:
+                    kind, told = pipe.recv()
+                except EOFError as error:
+                    raise HelperFailed("a helper process of the rebuild ended early; run the command again") from error
+                if kind == "posted":
+                    self._finished[pipe].append(told)
+                else:
+                    self._questions.append((told[0], pipe, told[1]))
+                    self.written_up_to(self._written)
+        history, lines = self._finished[wanted].popleft()
+        return _table(history), _table(lines)
+
+    def written_up_to(self, position: int) -> None:
+        """Answer the questions that waited for this."""
+        self._written = position
+        for question in [question for question in self._questions if question[0] <= position]:
+            _, pipe, keys = question
+            pipe.send(self._store.histories(self._tenant, keys))
+            self._questions.remove(question)
+
+
+@contextmanager
+def _helpers(count: int, task: tuple[Any, ...]) -> Iterator[list[Connection]]:
+    """Helper processes, each at the end of a pipe. Spawned, for the engine does not survive a fork."""
+    context = multiprocessing.get_context("spawn")
+    pipes, processes = [], []
+    for shard in range(count):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_help, args=(theirs, shard, count, *task), daemon=True)
+        process.start()
+        theirs.close()
+        pipes.append(ours)
+        processes.append(process)
+    try:
+        yield pipes
+    finally:
+        for pipe in pipes:
+            pipe.close()
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _help(
+    pipe: Connection, shard: int, count: int, path: Path, tenant: str, ranges: Sequence[tuple[int, int]], keep: int,
+    parked: set[Key],
+) -> None:  # fmt: skip
+    """A helper's whole life: post its shard of each range and send the tables."""
+    gc.disable()  # facts and lines hold no cycles, and the collector would walk all of them again and again
+    start = ranges[0][0] if ranges else 0
+    with SqliteJournal(path, read_only=True) as journal:
+        mine = _Shard(journal, tenant, shard, count)
+        histories = _Histories(pipe, asks=start > 0)
+        voided = voided_before(journal, tenant, start)
+        ledger = Ledger(load=histories.load, locate=mine.locate, voided=voided, keep=keep)
+        for low, high in ranges:
+            histories.low = low
+            entries, voidings = mine.entries(low, high)
+            for identity in voidings:
+                ledger.void_ahead(identity)
+            applied, lines = post_entries(ledger, parked, entries)
+            history = _bytes(history_table(tenant, applied)) if applied else None
+            pipe.send(("posted", (history, _bytes(postings_table(tenant, lines)) if lines else None)))
+            histories.asks |= ledger.trim() > 0
+
+
+class _Histories:
+    """Histories that a helper does not hold: asked for at the desk, once any can exist."""
+
+    def __init__(self, pipe: Connection, asks: bool) -> None:
+        self._pipe = pipe
+        self.asks = asks
+        self.low = 0
+
+    def load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
+        """The histories of these entities below the range that is being posted."""
+        if not self.asks:
+            return {}
+        self._pipe.send(("load", (self.low, list(keys))))
+        found: dict[Key, list[Entry]] = self._pipe.recv()
+        return {key: [read(entry) for entry in entries] for key, entries in found.items()}
+
+
+class _Shard:
+    """The entries that one helper posts: those of its entities; a voiding belongs to the entity it is about."""
+
+    def __init__(self, journal: SqliteJournal, tenant: str, shard: int, count: int) -> None:
+        self._journal = journal
+        self._tenant = tenant
+        self._shard = shard
+        self._count = count
+
+    def entries(self, low: int, high: int) -> tuple[list[Entry], list[Identity]]:
+        """This helper's entries above ``low`` up to ``high``, and identities that are voided before they are told."""
+        mine: list[Entry] = []
+        ahead: list[Identity] = []
+        for entry in self._journal.read(self._tenant, low, high - low):
+            about = entry.subject
+            if entry.type == EventVoided.TYPE:
+                void = read(entry).data
+                assert isinstance(void, EventVoided)
+                target = self._find((void.source, void.id), entry.position)
+                about = target.subject if target is not None else about
+                if target is None:
+                    ahead.append((void.source, void.id))
+            if self._is_mine(about):
+                mine.append(entry)
+        return mine, ahead
+
+    def locate(self, identity: Identity, before: int) -> Fact | None:
+        """The event of an identity, where it lies before a position."""
+        entry = self._find(identity, before)
+        return read(entry) if entry is not None else None
+
+    def _find(self, identity: Identity, before: int) -> Entry | None:
+        entry = self._journal.find(self._tenant, *identity)
+        return entry if entry is not None and entry.position < before and entry.type in BY_TYPE else None
+
+    def _is_mine(self, entity: str) -> bool:
+        return crc32(entity.encode()) % self._count == self._shard
+
+
+def _bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def _table(raw: bytes | None) -> pa.Table | None:
+    return None if raw is None else pa.ipc.open_stream(raw).read_all()
