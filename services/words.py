@@ -84,6 +84,7 @@ _CHINESE: Final = {
     "The books are right.": "账目正确。",
     "The books are not right.": "账目有误。",
     "{n} events written to {file}": "已将 {n} 条事件写入 {file}",
+    "The books of this company are in {folder}; ask them:": "这家公司的账在 {folder}，可以继续提问：",
     # progress
     "telling": "报送事件",
     "importing": "导入",

@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -10,11 +11,10 @@ from typing import IO, Final, Self
 from services.books import Books
 from services.ingest import Ingest
 from services.journal.sqlite import SqliteJournal
-from services.processor.parallel import post_parallel
+from services.processor.parallel import ParallelPoster, post_parallel
 from services.processor.poster import Poster
 from services.settings import Settings
 from services.store.clickhouse import ClickHouseStore, open_chdb
-
 
 LONG: Final = 100_000
 """From this many events on, posting is worth the start of helper processes."""
@@ -30,13 +30,11 @@ class Workspace:
     def __init__(self, settings: Settings) -> None:
         self.settings: Final = settings
         self.folder: Final = settings.data
-        self._lock: Final = _own(self.folder)
-        try:
-            self.journal: Final = SqliteJournal(settings.journal_path)
-            self.store: Final[ClickHouseStore] = open_chdb(settings.store_path)
-        except BaseException:
-            self._lock.close()
-            raise
+        with ExitStack() as opened:
+            opened.enter_context(_own(self.folder))
+            self.journal: Final = opened.enter_context(SqliteJournal(settings.journal_path))
+            self.store: Final[ClickHouseStore] = opened.enter_context(closing(open_chdb(settings.store_path)))
+            self._opened: Final = opened.pop_all()
         self._posters: dict[str, Poster] = {}
 
     def poster(self, tenant: str) -> Poster:
@@ -61,6 +59,12 @@ class Workspace:
         poster = self.poster(tenant) if store is self.store else Poster(tenant, self.journal, store, keep=keep)
         return poster.catch_up(progress)
 
+    def posting_along(self, tenant: str, progress: Callable[[int], None] | None = None) -> ParallelPoster:
+        """A poster in a process of its own that follows one tenant's journal while this process feeds it."""
+        self._posters.pop(tenant, None)
+        keep = self.settings.history_events
+        return ParallelPoster(tenant, self.settings.journal_path, self.store, keep=keep, progress=progress)
+
     def forget_posters(self) -> None:
         """Start posting anew from the checkpoints: the tables behind them were exchanged."""
         self._posters.clear()
@@ -75,9 +79,7 @@ class Workspace:
 
     def close(self) -> None:
         """Let go of everything."""
-        self.store.close()
-        self.journal.close()
-        self._lock.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self

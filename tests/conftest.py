@@ -1,9 +1,15 @@
-"""What every test stands on: how hard hypothesis searches, and settings that start out empty."""
+"""What every test stands on: how hard hypothesis searches, settings that start out empty, and the one store."""
 
 import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from services.journal.sqlite import SqliteJournal
+from services.store.clickhouse import ClickHouseStore
+from tests.oracle.real_path import Backends, Company
 
 # Shared modules whose assertions should explain themselves as a test's own do.
 pytest.register_assert_rewrite("tests.contracts")
@@ -18,3 +24,38 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test sees no ``SALESTREAM_*`` variable that it has not set itself."""
     for name in [name for name in os.environ if name.startswith("SALESTREAM_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def backends_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the journal and the store of a test process lie."""
+    return tmp_path_factory.mktemp("backends")
+
+
+@pytest.fixture(scope="module")
+def backends(backends_folder: Path) -> Iterator[Backends]:
+    """The journal and the store of this process: the same files for the whole session, a new tenant for each test.
+
+    They are closed after each module, for chDB holds one folder at a time and some modules open folders of their own.
+    """
+    opened = Backends(backends_folder)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(backends: Backends) -> ClickHouseStore:
+    """The store; take a tenant of your own, as from ``company``."""
+    return backends.store
+
+
+@pytest.fixture
+def journal(backends: Backends) -> SqliteJournal:
+    """The journal beside the store."""
+    return backends.journal
+
+
+@pytest.fixture
+def company(backends: Backends) -> Callable[..., Company]:
+    """A new tenant whose ledger holds these events."""
+    return backends.company

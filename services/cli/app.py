@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -12,7 +12,18 @@ from services.cli.intake import import_, ingest
 from services.cli.letters import dead_letters
 from services.cli.questions import explain, history, kpi
 from services.cli.reference import kpis, schema, settings
-from services.cli.session import BAD_USAGE, FAILED, FINE, STOPPED, Problem, Session, shared
+from services.cli.session import (
+    BAD_USAGE,
+    FAILED,
+    FINE,
+    STOPPED,
+    PipeClosed,
+    Problem,
+    Session,
+    Stopped,
+    Verbs,
+    shared,
+)
 from services.cli.upkeep import digest, rebuild, replay, status, verify
 
 VERBS: Final = (
@@ -35,38 +46,8 @@ SIGPIPE: Final = 141
 """Whoever read the output went away, as shells have it. That is no mistake, so nothing is said."""
 
 
-class _Stopped(Exception):
-    """Ctrl-C, before click makes something else of it."""
-
-
-class _PipeClosed(Exception):
-    """Nobody reads our output any more."""
-
-
-class _Verbs(click.Group):
-    """The verbs in the order of ``VERBS``."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            raise click.UsageError(f"{args[0]!r} is no verb; allowed: {', '.join(self.commands)}")
-        return super().resolve_command(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise _Stopped from error
-        except BrokenPipeError as error:
-            raise _PipeClosed from error
-
-
 @click.group(
-    cls=_Verbs,
+    cls=Verbs,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine, 1 failed, 2 bad usage or question, 3 some events refused.",
@@ -97,9 +78,9 @@ def main(args: Sequence[str] | None = None) -> int:
         return _failed(session, error.format_message(), BAD_USAGE)
     except Problem as error:
         return _failed(session, str(error), error.code)
-    except (_Stopped, click.Abort):
+    except (Stopped, click.Abort):
         return _failed(session, "stopped", STOPPED)
-    except (_PipeClosed, BrokenPipeError):
+    except (PipeClosed, BrokenPipeError):
         return _nobody_reads()
     except _known() as error:
         return _failed(session, str(error), _code(error))

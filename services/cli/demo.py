@@ -1,5 +1,6 @@
 """``demo``: a simulated company lives in fast motion, through the real path."""
 
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -31,18 +32,18 @@ def demo(
     from services.simulator.company import Company
     from services.simulator.demo import run_demo
 
-    if session.data is None and "data" not in session.settings.model_fields_set:
+    if "data" not in session.settings.model_fields_set:
         session.data = Path(tempfile.mkdtemp(prefix="salestream-demo-"))
     company = Company(seed=seed, years=years, reps=reps)
+    headless = headless or session.json
     with session.workspace() as workspace:
-        summary = run_demo(
-            workspace,
-            company,
-            seconds=seconds,
-            headless=headless or session.json,
-            console=Console(stderr=True),
-            into=into,
-        )
+        summary = run_demo(workspace, company, seconds=seconds, headless=headless, console=Console(), into=into)
         folder = workspace.folder
-    del summary
-    session.say(str(folder))
+    if session.json:
+        session.tell(summary.as_json() | {"data": str(folder)})
+        return
+    session.say(summary.text(session.settings.lang))
+    session.say()
+    session.say(session.t("The books of this company are in {folder}; ask them:").format(folder=folder))
+    for question in ("kpi revenue --by region --grain quarter", f"explain deals_won --from {summary.simulated_to}"):
+        session.say(f"  salestream {question} --data {shlex.quote(str(folder))}")

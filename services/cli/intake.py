@@ -82,9 +82,10 @@ def _ingest_files(session: Session, workspace: "Workspace", files: tuple[Path, .
                         name | {"line": line.line, "id": line.id, "reason": line.reason} for line in report.refused
                     ]
                     result["position"] = max(result["position"], report.position)
-                    if total is not None:
+                    if raw.seekable():
                         advance(raw.tell() - done)
                         done = raw.tell()
+    result["position"] = max(result["position"], workspace.journal.head(settings.tenant).position)
     return result
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from services.cli import show
-from services.cli.session import BAD_USAGE, FINE, SOME_REFUSED, Problem, Session, shared
+from services.cli.session import BAD_USAGE, FINE, SOME_REFUSED, Problem, Session, Verbs, shared
 
 if TYPE_CHECKING:
     from services.journal.port import Letter
@@ -18,12 +18,17 @@ _WHICH: Final = "the number of a refused event such as 3, or the position of a p
 
 @click.group(
     "dead-letters",
+    cls=Verbs,
+    invoke_without_command=True,
     short_help="Refused and parked events: list, show, retry, discard.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @shared
-def dead_letters() -> None:
+@click.pass_context
+def dead_letters(ctx: click.Context) -> None:
     """What was refused, with its reason, and what was accepted but could not be posted (parked)."""
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError("say what to do with them; allowed: list, show, retry, discard")
 
 
 @dead_letters.command("list")

@@ -90,7 +90,7 @@ def _described(current: "Settings") -> list[dict[str, Any]]:
             "env": f"SALESTREAM_{name.upper()}",
             "type": _type(field),
             "default": _plain(field.default),
-            "value": _without_secrets(_plain(getattr(current, name))),
+            "value": without_secrets(_plain(getattr(current, name))),
             "meaning": field.description,
         }
         for name, field in type(current).model_fields.items()
@@ -113,6 +113,6 @@ def _plain(value: Any) -> str | int:
     return value if isinstance(value, int) else str(value)
 
 
-def _without_secrets(value: str | int) -> str | int:
+def without_secrets(value: str | int) -> str | int:
     """A URL without the password in it."""
     return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", value) if isinstance(value, str) else value

@@ -1,6 +1,7 @@
 """One run of the command line: what was asked for of every verb, and the folder, the output and the errors."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,36 @@ class Problem(Exception):
         self.code = code
 
 
+class Stopped(Exception):
+    """Ctrl-C, before click makes something else of it."""
+
+
+class PipeClosed(Exception):
+    """Nobody reads our output any more."""
+
+
+class Verbs(click.Group):
+    """Verbs in the order in which they were added; what is none of them is refused with those that are."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise click.UsageError(f"{args[0]!r} is no verb of {ctx.command_path}; allowed: {', '.join(self.commands)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Stopped from error
+        except BrokenPipeError as error:
+            raise PipeClosed from error
+
+
 class Session:
     """What was asked for before or after the verb, and what follows from it."""
 
@@ -68,7 +99,10 @@ class Session:
         """The data folder, opened and owned by this process."""
         from services.workspace import Workspace
 
-        with Workspace(self.settings) as workspace:
+        settings = self.settings
+        with _engine_is_silent():
+            opened = Workspace(settings)
+        with opened as workspace:
             yield workspace
 
     @contextmanager
@@ -124,11 +158,26 @@ class Session:
         click.echo(json.dumps(data, ensure_ascii=False, indent=2))
 
 
+@contextmanager
+def _engine_is_silent() -> Iterator[None]:
+    """The engine writes its troubles to standard error itself; the sentence of the exception says them better."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _refused_setting(error: "ValidationError") -> str:
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "?"
     option = f" (or --{name})" if name in ("data", "tenant", "lang") else ""
     problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        problem = "allowed: 1-64 characters of a-z, 0-9, _ and -"
     return f"SALESTREAM_{name.upper()}{option} cannot be {first['input']!r}: {problem}"
 
 

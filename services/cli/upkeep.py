@@ -242,14 +242,17 @@ def _output(into: Path | None) -> Iterator[BinaryIO]:
     if into is None:
         yield sys.stdout.buffer
         return
-    if into.exists() and not into.is_file():
-        with into.open("wb") as out:
-            yield out
-        return
-    part = into.with_name(f"{into.name}.part")
+    whole = into.is_file() or not into.exists()
+    part = into.with_name(f"{into.name}.part") if whole else into
     try:
-        with part.open("wb") as out:
+        out = part.open("wb")
+    except OSError as error:
+        raise Problem(f"{into} cannot be written: {error.strerror}", BAD_USAGE) from error
+    try:
+        with out:
             yield out
-        part.replace(into)
+        if whole:
+            part.replace(into)
     finally:
-        part.unlink(missing_ok=True)
+        if whole:
+            part.unlink(missing_ok=True)

@@ -37,7 +37,9 @@ def mapping_for(system: str, path: Path | None) -> tuple[str, Mapping]:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            raise MappingError(f"the mapping {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+            raise MappingError(
+                f"the mapping {path} cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
         return path.name, load(path.name, raw)
     if system not in systems():
         raise MappingError(

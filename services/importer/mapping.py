@@ -5,122 +5,34 @@ wrong is said in one sentence that names the file, the key and what is allowed.
 """
 
 from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from events.currencies import EXPONENTS
 from events.fields import EventField, fields_of
 from events.vocabulary import BY_TYPE
-from events.words import NAME_WORDS, is_name
-from services.importer import moments
-from services.importer.arithmetic import Calculation, Numerals, calculation
+from services.importer.arithmetic import Numerals
+from services.importer.moments import ISO, read_moment
+from services.importer.spelling import (
+    Calculations,
+    Columns,
+    CurrencyCode,
+    Delimiter,
+    Encodings,
+    FileName,
+    Forms,
+    OneTemplate,
+    SourceName,
+    Templates,
+    Text,
+    Texts,
+    Zone,
+    wrong,
+)
 from services.importer.template import Template, template
-
 
 
 class MappingError(Exception):
     """A mapping, or a file that does not fit it: nothing is imported. One sentence says why and what is allowed."""
-
-
-def wrong(problem: str) -> PydanticCustomError:
-    """A problem in our own words: what is wrong and what is allowed."""
-    return PydanticCustomError("word", "{problem}", {"problem": problem})
-
-
-def _scalar(value: Any) -> Any:
-    """YAML reads ``1`` and ``true`` as what they are; a mapping means the text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int) else value
-
-
-def _several(value: Any) -> Any:
-    return [_scalar(each) for each in value] if isinstance(value, list) else [_scalar(value)]
-
-
-def _reads(read: Any, what: str) -> Any:
-    """A validator of one text, or several, that ``read`` understands."""
-
-    def validate(value: Any) -> tuple[Any, ...]:
-        texts = _several(value)
-        for text in texts:
-            if isinstance(text, dict) and list(text.values()) == [None]:
-                name = next(iter(text))
-                raise wrong(f'is a brace that YAML takes for its own; allowed: quotes around it, "{{{name}}}"')
-            if not isinstance(text, str):
-                raise wrong(f"is no text; allowed: {what}, or a list of such")
-        if not texts:
-            raise wrong(f"is empty; allowed: {what}, or a list of such")
-        try:
-            return tuple(read(text) for text in texts)
-        except ValueError as error:
-            raise wrong(str(error)) from None
-
-    return validate
-
-
-def _only(texts: tuple[Any, ...]) -> Any:
-    if len(texts) != 1:
-        raise wrong("is a list; allowed: one text")
-    return texts[0]
-
-
-def _plain_text(text: str) -> str:
-    return text
-
-
-def _file_name(name: str) -> str:
-    if "/" in name or "\\" in name or name in ("", ".", ".."):
-        raise wrong("is no plain file name; allowed: the name of a file beside the main one, such as products.csv")
-    return name
-
-
-def _source(name: str) -> str:
-    if not is_name(name):
-        raise wrong(f"is no name; allowed: {NAME_WORDS}")
-    return name
-
-
-def _currency(code: str) -> str:
-    if code not in EXPONENTS:
-        raise wrong("is no currency; allowed: an ISO 4217 code such as CNY or USD")
-    return code
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise wrong("is no time zone; allowed: a name such as Asia/Shanghai or UTC") from None
-    return name
-
-
-def _tab(value: Any) -> Any:
-    return "\t" if value in ("tab", "\\t") else value
-
-
-Text = Annotated[str, BeforeValidator(_scalar)]
-Texts = Annotated[tuple[str, ...], PlainValidator(_reads(_plain_text, "a text"))]
-Templates = Annotated[tuple[Template, ...], PlainValidator(_reads(template, "a text"))]
-OneTemplate = Annotated[Template, PlainValidator(lambda value: _only(_reads(template, "a text")(value)))]
-Calculations = Annotated[tuple[Calculation, ...], PlainValidator(_reads(calculation, "a calculation"))]
-Forms = Annotated[tuple[str, ...], PlainValidator(_reads(moments.form, "a form of a date"))]
-Zone = Annotated[str, AfterValidator(_zone)]
-Columns = Annotated[tuple[str, ...], PlainValidator(_reads(_plain_text, "the name of a column"))]
-Encodings = Annotated[tuple[Literal["utf-8", "utf-8-sig", "gb18030"], ...], BeforeValidator(_several)]
-Delimiter = Annotated[Literal[",", ";", "\t", "|"], BeforeValidator(_tab)]
 
 
 class Part(BaseModel):
@@ -256,9 +168,19 @@ class Value(Part):
         return self
 
     @property
-    def calculations(self) -> tuple[Calculation, ...]:
-        """What it computes, if it does."""
-        return self.sum or self.number or ()
+    def columns(self) -> set[str]:
+        """The columns it needs, but for those it sums."""
+        templates = [*(self.text or ()), *(self.date or ()), *([self.other] if self.other else [])]
+        if self.round is not None and self.round.within is not None:
+            templates.append(self.round.within)
+        found = {column for each in templates for column in each.columns}
+        found |= {column for each in self.number or () for column in each.columns}
+        return found.union(*(inner.columns for inner in (self.fields or {}).values()))
+
+    @property
+    def summed_columns(self) -> set[str]:
+        """The columns it sums over the lines of a group."""
+        return {column for each in self.sum or () for column in each.columns}
 
 
 _OPTIONS: Final = {"map": ("text",), "other": ("text",), "round": ("number", "sum"), "format": ("date",)}
@@ -278,14 +200,25 @@ class Moment(Part):
             return {"text": value}
         return _known_keys(cls, value)
 
+    @model_validator(mode="after")
+    def _has_real_constants(self) -> Self:
+        for each in self.text:
+            try:
+                _ = each.columns or read_moment(each.text, (ISO,), "UTC")
+            except ValueError as error:
+                raise wrong(str(error)) from None
+        return self
+
 
 class Event(Part):
     """An event that a line tells, if its conditions hold."""
 
     type: str
-    when: dict[str, Condition] = {}
+    when: dict[Text, Condition] = {}
     time: Moment
-    id: OneTemplate | None = None
+    id: Templates | None = None
+    first_stands: bool = False
+    """Whether what was told of this identity before stands, whatever is said now: for facts that no longer change."""
     data: dict[str, Value]
 
     @field_validator("type")
@@ -312,6 +245,13 @@ class Event(Part):
             raise wrong(f"lacks {', '.join(lacking)}; allowed in {type_}: {', '.join(known)}")
         return {name: _spelled_out(value, known[name]) for name, value in data.items()}
 
+    @property
+    def columns(self) -> set[str]:
+        """The columns it needs, but for those it sums."""
+        templates = [*self.time.text, *(self.id or ())]
+        found = set(self.when) | {column for each in templates for column in each.columns}
+        return found.union(*(value.columns for value in self.data.values()))
+
 
 def _spelled_out(value: Any, field: EventField | None) -> Any:
     """A value in its long form: text is a template, what is no text is meant as it stands."""
@@ -330,7 +270,7 @@ def _spelled_out(value: Any, field: EventField | None) -> Any:
 class Join(Part):
     """Columns from a line of a file beside the main one: that whose ``key`` is what ``on`` says here."""
 
-    file: Annotated[str, AfterValidator(_file_name)]
+    file: FileName
     key: str
     on: OneTemplate
     optional: bool = False
@@ -347,7 +287,7 @@ class Step(Part):
     optional_columns: Columns = ()
     """Columns that may be missing: then they are empty."""
     format: Format | None = None
-    rename: dict[str, dict[Text, Text]] = {}
+    rename: dict[Text, dict[Text, Text]] = {}
     join: dict[str, Join] = {}
     key: OneTemplate | None = None
     group_by: OneTemplate | None = None
@@ -371,6 +311,19 @@ class Step(Part):
         return self
 
     @property
+    def shared_columns(self) -> set[str]:
+        """The columns of which a group of lines has one value: all but those that are summed."""
+        return set[str]().union(*(event.columns for event in self.events))
+
+    @property
+    def all_columns(self) -> set[str]:
+        """Every column it names; those of its joins as ``join.column``."""
+        summed = (value.summed_columns for event in self.events for value in event.data.values())
+        return self.shared_columns.union(
+            self.known_by.columns, *summed, *(join.on.columns for join in self.join.values())
+        )
+
+    @property
     def known_by(self) -> Template:
         """What a line, or a group of lines, is known by."""
         return self.key or self.group_by or _NOTHING
@@ -382,16 +335,16 @@ _NOTHING: Final = template("")
 class Beside(Step):
     """What the lines of a file beside the main one tell, before those of the main one."""
 
-    file: Annotated[str, AfterValidator(_file_name)]
+    file: FileName
 
 
 class Mapping(Part):
     """A mapping: what is told once, by files beside the main one, and by its lines."""
 
-    source: Annotated[str, AfterValidator(_source)]
+    source: SourceName
     """The ``source`` of every event."""
     about: str = ""
-    currency: Annotated[str, AfterValidator(_currency)] | None = None
+    currency: CurrencyCode | None = None
     timezone: Zone | None = None
     format: Format = Format()
     once: tuple[Event, ...] = ()
@@ -401,6 +354,8 @@ class Mapping(Part):
     @model_validator(mode="after")
     def _tells_constants_once(self) -> Self:
         types = [event.type for event in self.once if event.id is None]
+        if any(event.when or event.columns for event in self.once):
+            raise wrong("tells once what depends on a column; allowed: constants without when, or events under rows")
         if len(set(types)) < len(types):
             raise wrong("tells one type once and again under one id; allowed: an id for each but one")
         return self

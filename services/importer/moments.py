@@ -1,7 +1,7 @@
 """Dates and times as exports write them, in the zone they are meant in."""
 
 import re
-from datetime import datetime, time
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -34,7 +34,7 @@ def read_moment(text: str, forms: tuple[str, ...], zone: str) -> datetime:
     """
     for each in forms or (ISO,):
         try:
-            moment = _iso(text) if each == ISO else datetime.strptime(text, each)
+            moment = _iso(text) if each == ISO else datetime.strptime(text, each)  # noqa: DTZ007 - a zone follows
         except ValueError:
             continue
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
@@ -43,7 +43,7 @@ def read_moment(text: str, forms: tuple[str, ...], zone: str) -> datetime:
 
 def example(forms: tuple[str, ...]) -> str:
     """How a moment looks in these forms."""
-    moment = datetime.combine(datetime(2026, 11, 30), time(9, 30), tzinfo=ZoneInfo("UTC"))
+    moment = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
     return " or ".join(
         moment.strftime(each) if each != ISO else "2026-11-30 or 2026-11-30 09:30:00" for each in forms or (ISO,)
     )

@@ -3,14 +3,14 @@
 import codecs
 import csv
 import io
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from services.importer.mapping import Format, MappingError
 
-MAX_CELL: Final = csv.field_size_limit()
 _BLOCK: Final = 1 << 20
 _NO_TEXT: Final = {
     b"PK\x03\x04": "an Excel workbook or another archive",
@@ -50,34 +50,37 @@ class Table:
         self._format: Final = format_
         self._names: Final = columns
         self._encoding: Final = _encoding(path, format_.encoding)
-        self.header: Final = columns or self._header()
+        self.header: Final = _spelled_as((*needed, *optional), columns or self._header())
         self._check(needed, optional)
-        self._done = 0
+        self.watch: Callable[[int], None] | None = None
+        """Is given the bytes that were read, as they are."""
 
     def lines(self) -> Iterator[Line]:
         """The lines below the header. Blank ones are skipped."""
         with self.path.open("rb") as raw, io.TextIOWrapper(raw, self._encoding, newline="") as text:
+            done = 0
             for line in self._parsed(text):
-                self._done = raw.tell()
+                done = self._report(done, raw.tell())
                 if not line.cells and not line.problem:
                     continue
                 if not line.problem and len(line.cells) != len(self.header):
                     problem = f"has {len(line.cells)} cells; allowed: {len(self.header)}, one for each column"
                     line = Line(line.number, line.cells, problem)
                 yield line
-            self._done = raw.tell()
+            self._report(done, raw.tell())
+
+    def _report(self, done: int, now: int) -> int:
+        if self.watch is not None and now > done:
+            self.watch(now - done)
+        return now
 
     def places(self, wanted: Collection[str]) -> list[tuple[str, int]]:
         """Where these columns stand; those that are missing are left out."""
         return [(name, self.header.index(name)) for name in sorted(wanted) if name in self.header]
 
-    @property
-    def done(self) -> int:
-        """Bytes read so far."""
-        return self._done
-
     def _parsed(self, text: io.TextIOWrapper) -> Iterator[Line]:
         reader = csv.reader(text, delimiter=self._format.delimiter, strict=True)
+        header_is_read = self._names is not None
         while True:
             number = reader.line_num + 1
             try:
@@ -89,8 +92,9 @@ class Table:
                 problem = f"is not well-formed CSV{upto} ({error}); allowed: quotes that close, and are doubled inside"
                 yield Line(number, [], problem)
                 continue
-            if number > 1 or self._names is not None:
+            if header_is_read:
                 yield Line(number, self._said(cells))
+            header_is_read = header_is_read or bool(cells)
 
     def _said(self, cells: list[str]) -> list[str]:
         empty = self._format.empty
@@ -100,9 +104,14 @@ class Table:
     def _header(self) -> tuple[str, ...]:
         with self.path.open("rb") as raw, io.TextIOWrapper(raw, self._encoding, newline="") as text:
             try:
-                return tuple(cell.strip() for cell in next(csv.reader(text, delimiter=self._format.delimiter), ()))
+                first = next(filter(None, csv.reader(text, delimiter=self._format.delimiter, strict=True)), None)
             except csv.Error as error:
-                raise MappingError(f"{self.path.name} line 1 is not well-formed CSV ({error})") from None
+                raise MappingError(
+                    f"{self.path.name} has a header line that is not well-formed CSV ({error})"
+                ) from None
+        if first is None:
+            raise _empty(self.path)
+        return tuple(cell.strip() for cell in first)
 
     def _check(self, needed: Collection[str], optional: Collection[str]) -> None:
         missing = sorted(set(needed) - set(self.header) - set(optional))
@@ -117,7 +126,19 @@ class Table:
     def _hint(self) -> str:
         """A file read with the wrong delimiter has one column with the right one in its name."""
         other = next((sign for sign in ";\t|," if len(self.header) == 1 and sign in self.header[0]), None)
-        return f"; is the delimiter {'tab' if other == chr(9) else other!r}, not {self._format.delimiter!r}?" if other else ""
+        return (
+            f"; is the delimiter {'tab' if other == chr(9) else other!r}, not {self._format.delimiter!r}?"
+            if other
+            else ""
+        )
+
+
+def _spelled_as(wanted: Collection[str], header: Sequence[str]) -> tuple[str, ...]:
+    """The header in the spelling that a mapping uses: ``Is Closed Won`` and ``Is closed won`` are one column, as long
+    as no other bears the name."""
+    names = {name.casefold(): name for name in wanted if name not in header}
+    counts = Counter(name.casefold() for name in header)
+    return tuple(names.get(name.casefold(), name) if counts[name.casefold()] == 1 else name for name in header)
 
 
 def _encoding(path: Path, encodings: Collection[str]) -> str:
@@ -129,7 +150,7 @@ def _encoding(path: Path, encodings: Collection[str]) -> str:
     except OSError as error:
         raise MappingError(f"{path.name} cannot be read: {(error.strerror or str(error)).lower()}") from error
     if not start.strip(b"\xef\xbb\xbf \t\r\n") and path.stat().st_size <= len(start):
-        raise MappingError(f"{path.name} is empty; allowed: a CSV file with a header line")
+        raise _empty(path)
     for sign, kind in _NO_TEXT.items():
         if start.startswith(sign):
             raise MappingError(f"{path.name} is {kind}; allowed: CSV, saved as UTF-8")
@@ -145,6 +166,10 @@ def _encoding(path: Path, encodings: Collection[str]) -> str:
         f"{path.name} is not in {' nor in '.join(problems)}; allowed: the file saved as UTF-8, or a mapping with "
         "format: {encoding: gb18030}"
     )
+
+
+def _empty(path: Path) -> MappingError:
+    return MappingError(f"{path.name} is empty; allowed: a CSV file with a header line")
 
 
 def _first_undecodable(path: Path, codec: str) -> int | None:

@@ -53,3 +53,8 @@ def first_said(templates: Iterable[Template], row: Row) -> str:
         if text := each.fill(row):
             return text
     return ""
+
+
+def named(template: Template) -> str:
+    """What a template is called in a refusal: its columns."""
+    return ", ".join(template.columns) or template.text

@@ -7,12 +7,15 @@ changes nothing about its lines, so the ledger is the same to the bit however ma
 
 import gc
 import multiprocessing
+import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 from zlib import crc32
 
 import pyarrow as pa
@@ -49,24 +52,79 @@ def post_parallel(
 
     Raises HelperFailed where one of them dies; what was written up to then stands, and a next call goes on from it.
     """
-    store.recover(tenant)
-    start = store.checkpoint(tenant).position
-    parked = {(book, entry.subject) for entry, book, _ in store.parked(tenant)}
-    with SqliteJournal(journal_path, read_only=True) as journal:
-        head = journal.head(tenant).position
-        ranges = [(low, min(low + RANGE, head)) for low in range(start, head, RANGE)]
-        cuts = [Cut(high, journal.recorded_at(tenant, high) or 0) for _, high in ranges]
-    task = (journal_path, tenant, ranges, keep // workers, parked)
-    with _helpers(workers, task) as helpers:
-        desk = _Desk(tenant, helpers, store, written=start)
-        for cut in cuts:
-            tables = [desk.next_tables(pipe) for pipe in helpers]
-            history = [history for history, _ in tables if history is not None]
-            store.write_tables(tenant, history, [lines for _, lines in tables if lines is not None], cut)
-            desk.written_up_to(cut.position)
-            if progress is not None:
-                progress(sum(table.num_rows for table in history))
-    return head - start
+    with ParallelPoster(tenant, journal_path, store, workers=workers, keep=keep, progress=progress) as poster:
+        poster.feed()
+        return poster.finish()
+
+
+class ParallelPoster:
+    """Posts a tenant's journal with helper processes, also while it grows. A context manager."""
+
+    def __init__(
+        self,
+        tenant: str,
+        journal_path: Path,
+        store: ClickHouseStore,
+        *,
+        workers: int = 1,
+        keep: int = 200_000,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self._tenant = tenant
+        self._store = store
+        self._progress = progress
+        store.recover(tenant)
+        self._start: Final = store.checkpoint(tenant).position
+        self._fed = self._start
+        self._cuts: deque[Cut] = deque()
+        self._journal = SqliteJournal(journal_path, read_only=True)
+        parked = {(book, entry.subject) for entry, book, _ in store.parked(tenant)}
+        self._crew = _Crew(workers, (journal_path, tenant, self._start, keep // workers, parked))
+        self._desk = _Desk(tenant, self._crew.pipes, store, written=self._start)
+
+    def feed(self, at_least: int = 1) -> None:
+        """Hand what the journal has gained to the helpers, once that is ``at_least`` so many events."""
+        head = self._journal.head(self._tenant).position
+        if head - self._fed < at_least:
+            return
+        for low in range(self._fed, head, RANGE):
+            high = min(low + RANGE, head)
+            self._crew.hand_out((low, high))
+            self._cuts.append(Cut(high, self._journal.recorded_at(self._tenant, high) or 0))
+        self._fed = head
+
+    def collect(self) -> None:
+        """Write the ranges that are finished, without waiting for others."""
+        while self._cuts and self._desk.has_next():
+            self._write()
+
+    def finish(self) -> int:
+        """Write all that was fed; the number of events."""
+        while self._cuts:
+            self._write()
+        return self._fed - self._start
+
+    def _write(self) -> None:
+        cut = self._cuts.popleft()
+        tables = [self._desk.next_tables(pipe) for pipe in self._crew.pipes]
+        history = [history for history, _ in tables if history is not None]
+        self._store.write_tables(self._tenant, history, [lines for _, lines in tables if lines is not None], cut)
+        self._desk.written_up_to(cut.position)
+        if self._progress is not None:
+            self._progress(sum(table.num_rows for table in history))
+
+    def close(self) -> None:
+        """End the helpers."""
+        self._crew.close()
+        self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class _Desk:
@@ -83,20 +141,16 @@ class _Desk:
         self._finished: dict[Connection, deque[tuple[bytes | None, bytes | None]]] = {pipe: deque() for pipe in helpers}
         self._questions: list[tuple[int, Connection, list[Key]]] = []
 
+    def has_next(self) -> bool:
+        """Whether every helper has finished the next range."""
+        while self._receive(timeout=0):
+            pass
+        return all(self._finished.values())
+
     def next_tables(self, wanted: Connection) -> tuple[pa.Table | None, pa.Table | None]:
         """History and postings of the next range of one helper; None where it had nothing."""
         while not self._finished[wanted]:
-            for pipe in wait(list(self._finished)):
-                assert isinstance(pipe, Connection)
-                try:
-                    kind, told = pipe.recv()
-                except EOFError as error:
-                    raise HelperFailed("a helper process of the rebuild ended early; run the command again") from error
-                if kind == "posted":
-                    self._finished[pipe].append(told)
-                else:
-                    self._questions.append((told[0], pipe, told[1]))
-                    self.written_up_to(self._written)
+            self._receive(timeout=None)
         history, lines = self._finished[wanted].popleft()
         return _table(history), _table(lines)
 
@@ -108,42 +162,72 @@ class _Desk:
             pipe.send(self._store.histories(self._tenant, keys))
             self._questions.remove(question)
 
+    def _receive(self, timeout: int | None) -> bool:
+        ready = wait(list(self._finished), timeout)
+        for pipe in ready:
+            assert isinstance(pipe, Connection)
+            try:
+                kind, told = pipe.recv()
+            except EOFError as error:
+                raise HelperFailed("a helper process ended early; run the command again") from error
+            if kind == "posted":
+                self._finished[pipe].append(told)
+            else:
+                self._questions.append((told[0], pipe, told[1]))
+                self.written_up_to(self._written)
+        return bool(ready)
 
-@contextmanager
-def _helpers(count: int, task: tuple[Any, ...]) -> Iterator[list[Connection]]:
-    """Helper processes, each at the end of a pipe. Spawned, for the engine does not survive a fork."""
-    context = multiprocessing.get_context("spawn")
-    pipes, processes = [], []
-    for shard in range(count):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_help, args=(theirs, shard, count, *task), daemon=True)
-        process.start()
-        theirs.close()
-        pipes.append(ours)
-        processes.append(process)
-    try:
-        yield pipes
-    finally:
-        for pipe in pipes:
+
+class _Crew:
+    """The helper processes, each at the end of two pipes. Spawned, for the engine does not survive a fork."""
+
+    def __init__(self, count: int, task: tuple[Any, ...]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipes: Final[list[Connection]] = []
+        self._orders: Final[list[Connection]] = []
+        self._processes: Final[list[BaseProcess]] = []
+        for shard in range(count):
+            ours, theirs = context.Pipe()
+            taken, given = context.Pipe(duplex=False)
+            process = context.Process(target=_help, args=(theirs, taken, shard, count, *task), daemon=True)
+            process.start()
+            theirs.close()
+            taken.close()
+            self.pipes.append(ours)
+            self._orders.append(given)
+            self._processes.append(process)
+
+    def hand_out(self, stretch: tuple[int, int]) -> None:
+        """Tell every helper the next range: above the first position, up to the second."""
+        try:
+            for order in self._orders:
+                order.send(stretch)
+        except OSError as error:
+            raise HelperFailed("a helper process ended early; run the command again") from error
+
+    def close(self) -> None:
+        """End them all."""
+        for pipe in [*self.pipes, *self._orders]:
             pipe.close()
-        for process in processes:
+        for process in self._processes:
             process.terminate()
             process.join()
 
 
 def _help(
-    pipe: Connection, shard: int, count: int, path: Path, tenant: str, ranges: Sequence[tuple[int, int]], keep: int,
+    pipe: Connection, orders: Connection, shard: int, count: int, path: Path, tenant: str, start: int, keep: int,
     parked: set[Key],
 ) -> None:  # fmt: skip
-    """A helper's whole life: post its shard of each range and send the tables."""
+    """A helper's whole life: post its shard of each range and send the tables, until the orders end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it ends it
     gc.disable()  # facts and lines hold no cycles, and the collector would walk all of them again and again
-    start = ranges[0][0] if ranges else 0
-    with SqliteJournal(path, read_only=True) as journal:
+    with SqliteJournal(path, read_only=True) as journal, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         mine = _Shard(journal, tenant, shard, count)
         histories = _Histories(pipe, asks=start > 0)
         voided = voided_before(journal, tenant, start)
         ledger = Ledger(load=histories.load, locate=mine.locate, voided=voided, keep=keep)
-        for low, high in ranges:
+        while True:
+            low, high = orders.recv()
             histories.low = low
             entries, voidings = mine.entries(low, high)
             for identity in voidings:

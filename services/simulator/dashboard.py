@@ -17,10 +17,12 @@ from rich.text import Text
 
 from projections.catalogue import BY_ID
 from services.journal.port import Tally
-from services.simulator.gauges import Frame, Gauge, Value
+from services.simulator.gauges import LEADERS, Frame, Gauge, Value
 
 WINS: Final = 20
 """How many recent wins are remembered; as many as fit are shown."""
+WIDE: Final = 120
+"""Columns from which on two panels stand beside each other, with room for the wins."""
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _ZH: Final = {
     "events/s": "事件/秒", "position": "日志位置", "told": "报送", "accepted": "接受", "duplicates": "重复",
@@ -90,26 +92,23 @@ def draw(frame: Frame | None, feed: Feed, progress: Progress, lang: str, size: t
     """The whole screen, for a terminal of so many columns and lines."""
     columns, lines = size
     screen = Layout()
-    screen.split_column(Layout(_header(progress, lang), size=5, name="header"), Layout(name="body"))
+    screen.split_column(Layout(_header(progress, lang), size=5, name="header"), Layout(Text(), name="body"))
     if frame is None:
         return screen
     figures = Layout(_figures(frame, lang, trend=columns >= 72), size=len(frame.gauges) + 4)
-    wide = columns >= 110
-    room = max(3, lines - 5 - 2 - (0 if wide else len(frame.gauges) + 4))
-    lists = [
-        Layout(_leaders(frame, feed, lang)),
-        Layout(_stages(frame, feed, lang)),
-        Layout(_wins(feed, lang, min(room, 8) if wide else room)),
-    ]
+    wide = columns >= WIDE
+    room = max(3, lines - 5 - 2 - (len(frame.gauges) + 4))
+    leaders, stages = Layout(_leaders(frame, feed, lang)), Layout(_stages(frame, feed, lang))
     body = screen["body"]
     if wide:
-        left, right = Layout(ratio=5), Layout(ratio=6)
-        left.split_column(figures, lists[2])
-        right.split_column(lists[0], lists[1])
+        left, right = Layout(), Layout()
+        left.split_column(figures, Layout(_wins(feed, lang, room)))
+        leaders.size = LEADERS + 2
+        right.split_column(leaders, stages)
         body.split_row(left, right)
     else:
         below = Layout()
-        below.split_row(lists[0], lists[1])
+        below.split_row(leaders, stages)
         body.split_column(figures, below)
     return screen
 
@@ -141,12 +140,9 @@ def _figures(frame: Frame, lang: str, *, trend: bool) -> Panel:
             table.add_column(say(heading, lang), justify="right" if right else "left", no_wrap=True, header_style="dim")
     for gauge in frame.gauges:
         now, before = gauge.values[-1], gauge.values[-2]
-        row = (
-            kpi_name(gauge.kpi, lang),
-            Text(short(now, gauge.unit, lang), style="bold"),
-            short(before, gauge.unit, lang),
-        )
-        table.add_row(*row, _arrow(gauge), *([Text(sparkline(gauge.values), style="cyan")] if trend else []))
+        values = Text(short(now, gauge.unit, lang), style="bold"), Text(short(before, gauge.unit, lang), style="dim")
+        line = [Text(sparkline(gauge.values), style="cyan")] if trend else []
+        table.add_row(kpi_name(gauge.kpi, lang), *values, _arrow(gauge), *line)
     return Panel(table, title=f"{say('Key figures', lang)} {frame.month}", border_style="blue")
 
 

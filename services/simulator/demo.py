@@ -19,13 +19,12 @@ from rich.console import Console
 from rich.live import Live
 
 from projections.periods import add_months
-from projections.question import question
 from services.clock import now_ms
 from services.journal.port import Tally
 from services.simulator.almanac import DAY_S, Stamp, day_number, to_date
 from services.simulator.company import Company
 from services.simulator.dashboard import Feed, Progress, draw, kpi_name, say, short
-from services.simulator.gauges import KPIS, Frame, Value, read_frame, read_period
+from services.simulator.gauges import KPIS, Frame, Value, read_frame, read_period, read_value
 from services.workspace import Workspace, WorkspaceError
 
 YEAR_S: Final = 60.0
@@ -112,8 +111,9 @@ def run_demo(
     """Let the company live under the workspace's tenant, up to today, and watch it on ``console``.
 
     It ends when the history is over, after ``seconds``, or by Ctrl-C. A simulated year takes a minute; with
-    ``seconds`` the whole history is paced to fit into them, as far as the machine can. ``into`` also gets every
-    event as a JSON line. Raises WorkspaceError where the tenant's journal is not empty.
+    ``seconds`` the whole history is paced to fit into them, as far as the machine can. Where nobody watches
+    (``headless``, or no terminal) and no time is given it runs as fast as it can. ``into`` also gets every event
+    as a JSON line. Raises WorkspaceError where the tenant's journal is not empty.
     """
     company = _so_far(replace(company, tenant=workspace.settings.tenant))
     if head := workspace.journal.head(company.tenant).position:
@@ -121,16 +121,22 @@ def run_demo(
             f"the journal of tenant {company.tenant} in {workspace.folder} holds {head} events; "
             "a demo begins in an empty folder: choose another with --data"
         )
-    days = (company.end - company.start).days
-    demo = _Demo(workspace, company, days_per_s=days / (_RESERVE * seconds) if seconds else 365 / YEAR_S)
+    watched = not headless and console.is_terminal and not console.options.ascii_only
+    demo = _Demo(workspace, company, _days_per_s(company, seconds, watched))
     with ExitStack() as open_:
         file = open_.enter_context(into.open("wb")) if into else None
         stopped = open_.enter_context(_stopped_by_ctrl_c())
-        watched = not headless and console.is_terminal and not console.options.ascii_only
         live = Live(console=console, screen=True, auto_refresh=False) if watched else None
         if live:
             open_.enter_context(live)
         return demo.run(seconds, stopped, live, file)
+
+
+def _days_per_s(company: Company, seconds: float | None, watched: bool) -> float:
+    days = (company.end - company.start).days
+    if seconds is not None:
+        return days / (_RESERVE * seconds)
+    return 365 / YEAR_S if watched else 1000.0 * days
 
 
 def _so_far(company: Company) -> Company:
@@ -223,10 +229,8 @@ class _Demo:
             self._frame = read_frame(self._books, self._today)
             took = time.perf_counter() - asked
             self._next_frame_s = elapsed + max(FRAME_S, took / _ASKING_SHARE)
-        size = live.console.size
-        screen = draw(
-            self._frame, self._feed, self._progress(), self._workspace.settings.lang, (size.width, size.height)
-        )
+        size, lang = live.console.size, self._workspace.settings.lang
+        screen = draw(self._frame, self._feed, self._progress(), lang, (size.width, size.height))
         live.update(screen, refresh=True)
         self._next_draw_s = elapsed + FRAME_S
 
@@ -275,11 +279,8 @@ class _Demo:
         if first < self._company.start:
             return None
         known_on = quarter + timedelta(days=_KNOWN_AFTER_DAYS)
-        period = {"from_": first.isoformat(), "to": quarter.isoformat()}
-        then, now = (
-            self._books.ask(question("revenue", as_of=as_of, **period))["rows"][0]["value"]
-            for as_of in (known_on.isoformat(), None)
-        )
+        then = read_value(self._books, "revenue", first, quarter, known_on.isoformat())
+        now = read_value(self._books, "revenue", first, quarter)
         return AsKnown(kpi="revenue", period=_quarter(first), known_on=known_on.isoformat(), value=then, now=now)
 
 

@@ -9,7 +9,7 @@ from services.simulator.story import Rep, Story, Team
 
 TEAM_SIZE: Final = 8
 LEAVES_A_MONTH: Final = 0.016
-MOVES_A_MONTH: Final = 0.012
+MOVES_A_MONTH: Final = 0.02
 TRAINED_A_QUARTER: Final = 0.3
 LEARNT: Final = 1.05
 """What a course multiplies a rep's skill by."""
@@ -24,10 +24,11 @@ class Hiring:
         self._dice: Final = story.dice
 
     def found(self, day: Day) -> None:
-        """The teams with their managers and first reps."""
+        """The teams and their first reps."""
         heads = _heads(self._story.heads)
         for region in REGIONS:
-            teams = [self._team(region, number, day) for number in range(1, -(-heads[region] // TEAM_SIZE) + 1)]
+            count = -(-heads[region] // TEAM_SIZE)
+            teams = [self._team(region, number + 1) for number in range(count)]
             for number in range(heads[region]):
                 self._join(teams[number % len(teams)], day.number)
 
@@ -42,30 +43,30 @@ class Hiring:
         if day.date.month % 3 == 0 and day.date.day == 20:
             self._ask_teams(day)
 
-    def _team(self, region: Region, number: int, day: Day) -> Team:
-        manager = self._story.number("M")
-        team = Team(f"{region.slug}-{number}", region, manager)
+    def _team(self, region: Region, number: int) -> Team:
+        team = Team(f"{region.slug}-{number}", region)
         self._story.teams.append(team)
-        self._assign(manager, person(self._dice, region), team, None, day.at + 8 * 3600)
         return team
 
     def _join(self, team: Team, day: int) -> None:
         skill = 1 + 0.35 * self._dice.bell()
         rep = Rep(self._story.number("rep"), person(self._dice, team.region), team, skill)
         self._story.place(rep, team)
-        self._assign(rep.id, rep.name, team, team.manager, day * DAY_S + 8 * 3600 + 1800)
+        team.manager = team.manager or rep.id
+        self._assign(rep, day * DAY_S + 8 * 3600)
 
-    def _assign(self, rep_id: str, name: str, team: Team, manager: str | None, at: int) -> None:
-        data = {"rep_id": rep_id, "name": name, "team_id": team.id, "region": team.region.name}
-        if manager is not None:
-            data["manager_id"] = manager
+    def _assign(self, rep: Rep, at: int) -> None:
+        team = rep.team
+        data = {"rep_id": rep.id, "name": rep.name, "team_id": team.id, "region": team.region.name}
+        if team.manager and team.manager != rep.id:
+            data["manager_id"] = team.manager
         self._story.tell(at, HR, "rep.assigned", data)
 
     def _stay(self, rep: Rep, day: Day) -> None:
         roll = self._dice.roll()
         if roll < LEAVES_A_MONTH and any(mate is not rep for team in self._story.teams for mate in team.reps):
             self._leave(rep, day)
-        elif roll < LEAVES_A_MONTH + MOVES_A_MONTH:
+        elif roll < LEAVES_A_MONTH + MOVES_A_MONTH and rep.id != rep.team.manager:
             self._move(rep, day)
 
     def _move(self, rep: Rep, day: Day) -> None:
@@ -73,13 +74,18 @@ class Hiring:
         others = [team for team in self._story.teams if team.region.china == rep.region.china and team is not rep.team]
         if others:
             self._story.place(rep, self._dice.pick(others))
-            self._assign(rep.id, rep.name, rep.team, rep.team.manager, day.at + 8 * 3600)
+            self._assign(rep, day.at + 8 * 3600)
 
     def _leave(self, rep: Rep, day: Day) -> None:
         """Gone this evening; the successor comes when found. Open deals are handed over when their turn comes."""
+        team = rep.team
         self._story.displace(rep)
+        if team.manager == rep.id:
+            team.manager = team.reps[0].id if team.reps else None
+            for mate in team.reps:
+                self._assign(mate, day.at + 19 * 3600)
         self._story.tell(day.at + DAY_S - 60, HR, "rep.left", {"rep_id": rep.id})
-        self._story.later(day.number + self._dice.between(3, 40), self._join, rep.team, rep.region)
+        self._story.later(day.number + self._dice.between(3, 40), self._join, team, team.region)
 
     def _course(self, day: Day) -> None:
         course = self._dice.pick(COURSES)

@@ -7,11 +7,13 @@ from services.simulator.almanac import HOLIDAYS, WORKDAYS, Day, dates
 from services.simulator.scenery import FINANCE, PIPELINE, PIPELINE_LATER, RATES, RENEWAL, Stages
 from services.simulator.story import Story, Team
 
-REP_YEAR: Final = 2_250_000
+REP_YEAR: Final = 2_350_000
 """What an average rep is to sell in a year, in yuan."""
 NEW_CUSTOMERS_YEAR: Final = 17
 """How many new customers the company wants in a year for each rep."""
 STRETCH_A_YEAR: Final = 0.45
+REDEFINED_AFTER_DAYS: Final = 270
+"""When the pipeline gets another stage and other probabilities."""
 MONTH_SHARES: Final = (70, 66, 96, 76, 76, 98, 76, 78, 92, 74, 92, 106)
 """Of a year's target, in thousandths."""
 
@@ -22,9 +24,8 @@ class Planning:
     def __init__(self, story: Story) -> None:
         self._story: Final = story
         self._rates = dict(RATES)
-        days = story.almanac.days
-        self._first: Final = days[0]
-        self._redefined: Final = days[len(days) // 2].number
+        self._first: Final = story.almanac.days[0]
+        self._redefined: Final = self._first.number + REDEFINED_AFTER_DAYS
         self.stages: Stages = PIPELINE
         """Of new business, as now defined."""
 

@@ -118,7 +118,7 @@ PIPELINE_LATER: Final[Stages] = (
     ("negotiation", "0.65", "商务谈判 Negotiation"),
     ("contract", "0.85", "合同审批 Contract"),
 )
-"""The pipeline since its second definition, half-way through the story."""
+"""The pipeline since its second definition."""
 RENEWAL: Final[Stages] = (
     ("reminded", "0.6", "到期提醒 Reminded"),
     ("offered", "0.75", "续约报价 Offered"),

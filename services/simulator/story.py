@@ -15,11 +15,12 @@ Action = Callable[[Any, int], None]
 
 @dataclass(slots=True, eq=False)
 class Team:
-    """Reps with one manager."""
+    """Reps, one of whom is their manager."""
 
     id: str
     region: Region
-    manager: str
+    manager: str | None = None
+    """None until the first rep joins."""
     reps: list["Rep"] = field(default_factory=list)
 
 

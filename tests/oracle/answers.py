@@ -26,9 +26,6 @@ class Row:
         return all(value == 0 or value == no("no_data") for value in known)
 
 
-ENTITIES = ("deal", "lead", "customer", "respondent")
-
-
 def cells_of(story: Story, query: Query, windows: Sequence[Window]) -> list[Cell]:
     """Every cell that anything at all could fall into."""
     if not query.by:
@@ -43,10 +40,7 @@ def cells_of(story: Story, query: Query, windows: Sequence[Window]) -> list[Cell
         dims += [at for at, _ in standing(window, window.stretch.start)]
         dims += [at for at, _ in standing(window, window.year.start)]
         dims += [at for _, at in buyers(window)]
-    cells = {windows[0].cell(each) for each in dims}
-    entities = [place for place, name in enumerate(query.by) if name in ENTITIES]
-    kept = [cell for cell in cells if all(cell[place] is not None for place in entities)]
-    return sorted(kept, key=lambda cell: [value or "" for value in cell])
+    return sorted({windows[0].cell(each) for each in dims}, key=lambda cell: [value or "" for value in cell])
 
 
 def ask(

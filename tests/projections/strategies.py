@@ -212,8 +212,14 @@ TOLD: Final[dict[str, SearchStrategy[Data]]] = {
 }
 WEIGHTS: Final = {
     **{kind: 5 for kind in TOLD if kind.startswith("deal.")},
-    **{"order.placed": 4, "order.refunded": 2, "customer.churned": 2, "rep.assigned": 3, "event.voided": 2},
-    **{"fx_rate.set": 3, "deal.won": 7, "deal.created": 7},
+    "order.placed": 4,
+    "order.refunded": 2,
+    "customer.churned": 2,
+    "rep.assigned": 3,
+    "event.voided": 2,
+    "fx_rate.set": 3,
+    "deal.won": 7,
+    "deal.created": 7,
 }
 KINDS: Final = [kind for kind in sorted(TOLD) for _ in range(WEIGHTS.get(kind, 1))]
 

@@ -42,5 +42,6 @@ def everything(journal: Journal, tenant: str = DEFAULT_TENANT, page: int = 100) 
     """All entries, read page by page as a processor does."""
     found: list[Any] = []
     while entries := journal.read(tenant, len(found), page):
+        assert entries[0].position == len(found) + 1, "reading goes on where it stopped"
         found += entries
     return found

@@ -1,0 +1,147 @@
+"""Asking: the small company's numbers as they are, as they were known, and why."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from projections.catalogue import KPIS
+from services.cli.session import Session
+from services.words import in_chinese
+from tests.services.cli.conftest import SEPTEMBER, Run, event, lines
+
+
+def value(run: Run, *args: str) -> object:
+    """The value of a question with one row."""
+    (row,) = run("kpi", *args, "--json").json["rows"]
+    return row["value"]
+
+
+def test_a_number_as_known_now_and_as_known_then(told: Run) -> None:
+    september = ["bookings", "--from", "2026-09", "--to", "2026-10"]
+
+    assert value(told, *september) == "11500.00"
+    assert value(told, *september, "--as-of", "2026-10-01") == "19500.00"
+    assert value(told, *september, "--as-of", "4") == "19500.00"
+    assert value(told, *september, "--as-of", "2026-08") == "0.00"
+
+
+def test_the_answer_is_that_of_the_contract(told: Run) -> None:
+    answer = told("kpi", "win_rate", "--by", "rep", "--where", "rep=ana", "--json").json
+
+    assert answer["kpi"] == "win_rate"
+    assert answer["question"] == {
+        "by": ["rep_id"],
+        "where": {"rep_id": ["ana"]},
+        "grain": "total",
+        "org": "event",
+        "fx": "day",
+    }
+    assert answer["cut"] == {"position": 5, "recorded": "2026-10-08T09:00:00Z"}
+    assert answer["rows"] == [{"period": "total", "rep_id": "ana", "value": 1.0, "parts": {"won": 1, "lost": 0}}]
+
+
+def test_a_table_for_people(told: Run) -> None:
+    assert told("kpi", "bookings", "--by", "region", "--as-of", "4").out.splitlines()[:7] == [
+        "bookings · CNY · as of 4",
+        "",
+        "region    bookings",
+        "──────────────────",
+        "华东     11,500.00",
+        "华南      8,000.00",
+        "",
+    ]
+    assert "As known at position 4, recorded 2026-09-30T10:00:00Z." in told("kpi", "bookings", "--as-of", "4").out
+
+
+def test_a_table_in_chinese(told: Run) -> None:
+    out = told("kpi", "bookings", "--grain", "month", "--lang", "zh").out
+
+    assert out.startswith("成交额 bookings · CNY\n\n期间                   成交额\n")
+    assert "2026-09   11,500.00（1.15万）\n" in out
+    assert "赢单金额之和，计入赢单之时。" in out
+
+
+def test_csv_is_plain_and_computes_nothing(told: Run) -> None:
+    evil = event("deal.won", "7", "2026-09-02T09:00:00Z", deal_id="D-7", amount="1.00", region="=HYPERLINK(1)")
+    told("ingest", "-", stdin=lines(evil))
+    ran = told("kpi", "win_rate", "--by", "region", "--csv")
+
+    assert list(csv.reader(io.StringIO(ran.out))) == [
+        ["period", "region", "value", "won", "lost", "reason"],
+        ["total", "'=HYPERLINK(1)", "1.0", "1", "0", ""],
+        ["total", "华东", "1.0", "1", "0", ""],
+        ["total", "华南", "", "0", "0", "zero_denominator"],
+        ["total", "", "0.0", "0", "1", ""],
+    ]
+
+
+def test_an_empty_folder_has_zeros_and_nulls_with_reasons(run: Run) -> None:
+    for kpi in ("bookings", "open_deals", "clv", "sales_cycle_days/median", "nps", "touchpoints_per_rep_day"):
+        answer = run("kpi", kpi, "--json").json
+        (row,) = answer["rows"]
+        assert row["value"] in (0, "0.00") or row["reason"] in ("zero_denominator", "no_data"), kpi
+        assert answer["cut"] == {"position": 0, "recorded": None}
+
+    out = run("kpi", "win_rate").out
+    assert "nothing to divide by" in out
+    assert out.endswith("Nothing was told yet.\n")
+
+
+def test_reasons_are_in_words(told: Run) -> None:
+    assert "no exchange rate CNY/USD in force" in told("kpi", "bookings", "--currency", "USD").out
+    assert "没有生效的汇率 CNY/USD" in told("kpi", "bookings", "--currency", "USD", "--lang", "zh").out
+
+
+def test_a_receipt_lists_what_counts_and_what_does_not(told: Run) -> None:
+    receipt = told("explain", "bookings", "--from", "2026-09", "--json").json
+
+    assert receipt["cell"]["value"] == "11500.00"
+    assert [(each["position"], each["contribution"]) for each in receipt["events"] if each["role"] == "counted"] == [
+        (2, {"bookings": "11500.00"})
+    ]
+    assert told("explain", "bookings").code == 0
+    out = told("explain", "bookings", "--from", "2026-09").out
+    assert "Counted (1)\n" in out
+    assert "Of the same histories, adding nothing (1)\n" in out
+
+
+def test_a_voided_event_is_left_out_with_the_reason(told: Run) -> None:
+    out = told("explain", "bookings", "--as-of", "4").out
+
+    assert "Counted (2)\n" in out
+
+
+def test_a_history_on_both_clocks(told: Run) -> None:
+    found = told("history", "deal", "D-2", "--json").json
+    (won,) = (each for each in found["events"] if each["type"] == "deal.won")
+
+    assert won | {"position": 3, "time": "2026-09-30T09:00:00Z", "voided": True} == won
+    assert [
+        (each["position"], each["measure"], each.get("count")) for each in found["postings"] if each["measure"] == "won"
+    ] == [
+        (3, "won", 1),
+        (5, "won", -1),
+    ]
+    assert "voided" in told("history", "deal", "D-2").out
+    assert "Nothing is known of it." in told("history", "deal", "D-99").out
+
+
+def test_data_of_others_does_not_talk_to_the_terminal(run: Run) -> None:
+    nasty = json.loads(SEPTEMBER.splitlines()[0]) | {"id": "8"}
+    nasty["data"] |= {"deal_id": "D-8", "attributes": {"note": "[bold]x[/bold]"}}
+    run("ingest", "-", stdin=lines(nasty))
+
+    assert "[bold]x[/bold]" in run("kpi", "deals_created", "--by", "attributes.note").out
+
+
+@pytest.mark.parametrize("name", ["period", "reason", *sorted({part.name for kpi in KPIS for part in kpi.parts})])
+def test_every_heading_is_known_in_chinese(name: str) -> None:
+    assert in_chinese(name) != name
+
+
+def test_a_session_speaks_the_language_of_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESTREAM_LANG", "zh")
+
+    assert Session().t("voided") == "已作废"

@@ -1,0 +1,1 @@
+"""The simulated company: its story, its mess, its demo."""
