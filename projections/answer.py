@@ -1,4 +1,4 @@
-"""Answers as they leave: money as decimal strings, counts as integers, ratios as numbers. Rounded here and only here."""
+"""Answers as they leave: money as decimal strings, counts as integers, ratios as numbers. Rounded here only."""
 
 from collections.abc import Mapping
 from fractions import Fraction

@@ -61,7 +61,7 @@ class Kpi:
             for p in self.parts
         ]
         told += [part.source.sql(()) for part in self.parts if part.source]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+        return hashlib.sha256(" ".join("\n".join(told).split()).encode()).hexdigest()[:16]
 
 
 def _count(name: str, source: Source, **more: Any) -> Part:
@@ -137,8 +137,10 @@ clv = ((year_sales - year_refunds) / active) * Inverse(rate=left_in_year / at_ye
 
 csat_answers, satisfied = _count("answers", sources.CSAT), _count("satisfied", sources.SATISFIED)
 nps_answers, promoters, detractors = (
-    _count("answers", sources.NPS), _count("promoters", sources.PROMOTERS), _count("detractors", sources.DETRACTORS)
-)  # fmt: skip
+    _count("answers", sources.NPS),
+    _count("promoters", sources.PROMOTERS),
+    _count("detractors", sources.DETRACTORS),
+)
 latest_csat = _count("answers", sources.LATEST_CSAT)
 latest_satisfied = _count("satisfied", sources.LATEST_CSAT, expression="outcome = 'satisfied'")
 latest_nps = _count("answers", sources.LATEST_NPS)
@@ -150,7 +152,13 @@ rep_days = Part(name="rep_days", special="rep_days")
 
 KPIS: Final[tuple[Kpi, ...]] = (
     Kpi("bookings", "成交额", "Sum of won amounts, at the won time.", bookings, "money"),
-    Kpi("revenue", "销售额", "Bookings and orders less refunds; an order that fulfils a deal adds nothing.", revenue, "money"),
+    Kpi(
+        "revenue",
+        "销售额",
+        "Bookings and orders less refunds; an order that fulfils a deal adds nothing.",
+        revenue,
+        "money",
+    ),
     Kpi("cost", "成本", "What wins and orders cost to deliver.", cost, "money", "lower"),
     Kpi("gross_profit", "毛利", "Revenue less cost.", gross_profit, "money"),
     Kpi("gross_margin", "毛利率", "Gross profit as a share of revenue.", gross_profit / revenue, "ratio"),
@@ -163,92 +171,193 @@ KPIS: Final[tuple[Kpi, ...]] = (
     Kpi("deals_won", "赢单数", "Deals won, less those taken back.", won, "count"),
     Kpi("deals_lost", "输单数", "Deals lost, less those taken back.", lost, "count", "lower"),
     Kpi("average_deal_size", "客单价", "Bookings of the average won deal.", bookings / won, "money"),
-    Kpi("new_customers", "新客户数量", "Customers whose first win or order lies in the period.", new_customers, "count"),
+    Kpi(
+        "new_customers", "新客户数量", "Customers whose first win or order lies in the period.", new_customers, "count"
+    ),
     Kpi("cac", "客户获取成本", "Spend for each new customer.", spend / new_customers, "money", "lower"),
     Kpi(
-        "cac/marketing", "客户获取成本（市场）",
-        "Spend on marketing, advertising and events for each new customer.", marketing / new_customers, "money", "lower",
+        "cac/marketing",
+        "客户获取成本（市场）",
+        "Spend on marketing, advertising and events for each new customer.",
+        marketing / new_customers,
+        "money",
+        "lower",
     ),
     Kpi(
-        "clv", "客户终身价值",
+        "clv",
+        "客户终身价值",
         "Annual revenue of the average active customer over its lifespan, less what winning it cost. Trailing twelve "
         "months; active: bought in them; lifespan: one over the annual churn rate, or a setting where nobody churned.",
-        clv, "money",
-    ),
-    Kpi("clv_to_cac", "客户价值成本比", "What a customer is worth for each unit spent on winning it.", (clv + year_cac) / year_cac, "ratio"),
-    Kpi(
-        "sales_cycle_days", "销售周期", "Mean days from first contact (lead, touchpoint or deal) to won, at the won time.",
-        cycle / cycle_n / DAY_MS, "days", "lower",
+        clv,
+        "money",
     ),
     Kpi(
-        "sales_cycle_days/median", "销售周期（中位数）", "Median days from first contact to won, of wins that stand.",
-        cycle_median / DAY_MS, "days", "lower", also=(cycle_n,),
+        "clv_to_cac",
+        "客户价值成本比",
+        "What a customer is worth for each unit spent on winning it.",
+        (clv + year_cac) / year_cac,
+        "ratio",
     ),
     Kpi(
-        "sales_cycle_days/from_deal", "销售周期（自商机）", "Mean days from the deal's creation to won.",
-        from_deal / cycle_n / DAY_MS, "days", "lower",
+        "sales_cycle_days",
+        "销售周期",
+        "Mean days from first contact (lead, touchpoint or deal) to won, at the won time.",
+        cycle / cycle_n / DAY_MS,
+        "days",
+        "lower",
+    ),
+    Kpi(
+        "sales_cycle_days/median",
+        "销售周期（中位数）",
+        "Median days from first contact to won, of wins that stand.",
+        cycle_median / DAY_MS,
+        "days",
+        "lower",
+        also=(cycle_n,),
+    ),
+    Kpi(
+        "sales_cycle_days/from_deal",
+        "销售周期（自商机）",
+        "Mean days from the deal's creation to won.",
+        from_deal / cycle_n / DAY_MS,
+        "days",
+        "lower",
     ),
     Kpi("win_rate", "赢单率", "Of the deals closed in the period, the share won.", won / (won + lost), "ratio"),
     Kpi(
-        "win_rate/created", "赢单率（按创建）", "Of the deals created in the period, the share won so far.",
-        cohort_won / cohort, "ratio", also=(cohort_open,),
+        "win_rate/created",
+        "赢单率（按创建）",
+        "Of the deals created in the period, the share won so far.",
+        cohort_won / cohort,
+        "ratio",
+        also=(cohort_open,),
     ),
     Kpi(
-        "win_rate/value", "赢单率（按金额）", "Of the value closed in the period, the share won.",
-        won_value / (won_value + lost_value), "ratio",
+        "win_rate/value",
+        "赢单率（按金额）",
+        "Of the value closed in the period, the share won.",
+        won_value / (won_value + lost_value),
+        "ratio",
     ),
     Kpi(
-        "lead_conversion_rate", "线索转化率", "Of the leads created in the period, the share with a won deal so far.",
-        converted / leads, "ratio",
+        "lead_conversion_rate",
+        "线索转化率",
+        "Of the leads created in the period, the share with a won deal so far.",
+        converted / leads,
+        "ratio",
     ),
     Kpi(
-        "stage_conversion", "漏斗转换率",
+        "stage_conversion",
+        "漏斗转换率",
         "By stage: of the deals that entered it in the period, the share that reached a later stage or won so far.",
-        reached / entered, "ratio", also=(entries_open,), needs=frozenset({"stage"}),
-    ),
-    Kpi(
-        "stage_conversion/period", "漏斗转换率（按期间）", "By stage: moves forward among all exits in the period.",
-        forward / exits, "ratio", needs=frozenset({"stage"}),
-    ),
-    Kpi(
-        "stage_days", "阶段停留", "By stage: mean days of a finished visit.", visit / visit_n / DAY_MS, "days", "lower",
+        reached / entered,
+        "ratio",
+        also=(entries_open,),
         needs=frozenset({"stage"}),
     ),
     Kpi(
-        "stage_days/median", "阶段停留（中位数）", "By stage: median days of a finished visit.", visit_median / DAY_MS,
-        "days", "lower", also=(visit_n,), needs=frozenset({"stage"}),
+        "stage_conversion/period",
+        "漏斗转换率（按期间）",
+        "By stage: moves forward among all exits in the period.",
+        forward / exits,
+        "ratio",
+        needs=frozenset({"stage"}),
     ),
-    Kpi("pipeline_value", "商机金额", "Amount of open deals.", _money("pipeline", sources.PIPELINE, window="point"), "money"),
-    Kpi("open_deals", "进行中商机数", "Deals neither won nor lost.", _count("deals", sources.PIPELINE, window="point"), "count"),
     Kpi(
-        "weighted_pipeline", "加权商机金额", "Amount of open deals times the probability in force: the deal's own, else its stage's.",
-        _money("pipeline", sources.PIPELINE, window="point", weighted=True), "money",
+        "stage_days",
+        "阶段停留",
+        "By stage: mean days of a finished visit.",
+        visit / visit_n / DAY_MS,
+        "days",
+        "lower",
+        needs=frozenset({"stage"}),
     ),
-    Kpi("churn_rate", "客户流失率", "Of the customers active at the period's start, the share that left in it.", left / at_start, "ratio", "lower"),
     Kpi(
-        "retention_rate", "客户留存率", "Of the customers active at the period's start, the share that did not leave in it.",
-        (at_start - left) / at_start, "ratio",
+        "stage_days/median",
+        "阶段停留（中位数）",
+        "By stage: median days of a finished visit.",
+        visit_median / DAY_MS,
+        "days",
+        "lower",
+        also=(visit_n,),
+        needs=frozenset({"stage"}),
     ),
-    Kpi("churned_customers", "流失客户数", "Times a customer left.", _count("churned", sources.CHURNS), "count", "lower"),
+    Kpi(
+        "pipeline_value",
+        "商机金额",
+        "Amount of open deals.",
+        _money("pipeline", sources.PIPELINE, window="point"),
+        "money",
+    ),
+    Kpi(
+        "open_deals",
+        "进行中商机数",
+        "Deals neither won nor lost.",
+        _count("deals", sources.PIPELINE, window="point"),
+        "count",
+    ),
+    Kpi(
+        "weighted_pipeline",
+        "加权商机金额",
+        "Amount of open deals times the probability in force: the deal's own, else its stage's.",
+        _money("pipeline", sources.PIPELINE, window="point", weighted=True),
+        "money",
+    ),
+    Kpi(
+        "churn_rate",
+        "客户流失率",
+        "Of the customers active at the period's start, the share that left in it.",
+        left / at_start,
+        "ratio",
+        "lower",
+    ),
+    Kpi(
+        "retention_rate",
+        "客户留存率",
+        "Of the customers active at the period's start, the share that did not leave in it.",
+        (at_start - left) / at_start,
+        "ratio",
+    ),
+    Kpi(
+        "churned_customers", "流失客户数", "Times a customer left.", _count("churned", sources.CHURNS), "count", "lower"
+    ),
     Kpi("csat", "客户满意度", "Share of csat answers that reach 0.8 of the scale.", satisfied / csat_answers, "ratio"),
     Kpi(
-        "csat/customers", "客户满意度（按受访者）", "The same, of each respondent's latest answer in the period.",
-        latest_satisfied / latest_csat, "ratio",
+        "csat/customers",
+        "客户满意度（按受访者）",
+        "The same, of each respondent's latest answer in the period.",
+        latest_satisfied / latest_csat,
+        "ratio",
     ),
     Kpi(
-        "nps", "净推荐值", "Percentage of promoters (9-10) less percentage of detractors (0-6), of all answers.",
-        (promoters - detractors) / nps_answers * hundred, "score",
+        "nps",
+        "净推荐值",
+        "Percentage of promoters (9-10) less percentage of detractors (0-6), of all answers.",
+        (promoters - detractors) / nps_answers * hundred,
+        "score",
     ),
     Kpi(
-        "nps/latest", "净推荐值（最新回答）", "The same, of each respondent's latest answer in the period.",
-        (latest_promoters - latest_detractors) / latest_nps * hundred, "score",
+        "nps/latest",
+        "净推荐值（最新回答）",
+        "The same, of each respondent's latest answer in the period.",
+        (latest_promoters - latest_detractors) / latest_nps * hundred,
+        "score",
     ),
-    Kpi("touchpoints", "客户接触次数", "Times a rep and a customer were in touch, machines left out.", touchpoints, "count"),
     Kpi(
-        "touchpoints_per_rep_day", "每日接触次数", "Touchpoints for each rep in place and working day.",
-        touchpoints / rep_days, "per_day",
+        "touchpoints",
+        "客户接触次数",
+        "Times a rep and a customer were in touch, machines left out.",
+        touchpoints,
+        "count",
     ),
-)  # fmt: skip
+    Kpi(
+        "touchpoints_per_rep_day",
+        "每日接触次数",
+        "Touchpoints for each rep in place and working day.",
+        touchpoints / rep_days,
+        "per_day",
+    ),
+)
 
 BY_ID: Final[dict[str, Kpi]] = {kpi.id: kpi for kpi in KPIS}
 

@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from events.corrections import EventVoided
-from events.envelope import Fact, to_ms, to_moment
+from events.envelope import Fact, to_moment, to_ms
 from events.people import RepAssigned, RepLeft
 from events.planning import CalendarDefined, FxRateSet, PipelineDefined
 from projections.books.shelf import order

@@ -57,15 +57,9 @@ class Formula:
     def words(self) -> str:
         """The formula as people write it: ``won / (won + lost)``."""
         left, right = (operand.words() for operand in self.operands)
-        if self.operation == "or":
-            return f"{left} (where undefined or 0: {right})"
-        spaced = [f"({word})" if " " in word and _loose(op) else word for word, op in zip((left, right), self.operands)]
-        text = (left, right) if self.operation == "+" else spaced
-        return f"{text[0]} {self.operation} {text[1]}"
-
-
-def _loose(operand: Formula) -> bool:
-    return not isinstance(operand, Part)
+        if self.operation != "+":
+            left, right = (f"({word})" if " " in word else word for word in (left, right))
+        return f"{left} {self.operation} {right}"
 
 
 def _compute(operation: str, left: Fraction, right: Fraction) -> Value:

@@ -19,47 +19,57 @@ LAWS: Final[tuple[Law, ...]] = (
     Law(
         "deals_are_somewhere",
         "Every deal was created once, and is open, won or lost: created = open + won + lost = 1.",
-        "SELECT entity, sumIf(count, measure = 'created') AS created, sumIf(count, measure IN ('pipeline', 'won', 'lost')) "
-        f"AS somewhere FROM {{postings}} WHERE {KNOWN} AND book = 'deal' GROUP BY entity "
-        "HAVING created != somewhere OR created NOT IN (0, 1)",
+        f"""
+        SELECT entity, sumIf(count, measure = 'created') AS created,
+            sumIf(count, measure IN ('pipeline', 'won', 'lost')) AS somewhere
+        FROM {{postings}} WHERE {KNOWN} AND book = 'deal' GROUP BY entity
+        HAVING created != somewhere OR created NOT IN (0, 1)""",
     ),
     Law(
         "closed_deals_are_out",
         "A deal that is not open has nothing in the pipeline, in any currency or stage.",
-        "SELECT entity, sum(count) AS deals, sum(toInt128(amount)) AS amount FROM {postings} "
-        f"WHERE {KNOWN} AND measure = 'pipeline' GROUP BY entity, currency, pipeline, stage HAVING deals = 0 AND amount != 0 "
-        "OR deals NOT IN (0, 1)",
+        f"""
+        SELECT entity, sum(count) AS deals, sum(toInt128(amount)) AS amount
+        FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' GROUP BY entity, currency, pipeline, stage
+        HAVING deals = 0 AND amount != 0 OR deals NOT IN (0, 1)""",
     ),
     Law(
         "taken_back_is_nothing",
         "A deal that is not won has no bookings and no cost, in any currency.",
-        "SELECT entity, sum(count) OVER (PARTITION BY entity) AS wins, value FROM (SELECT entity, currency, sum(count) AS count, "
-        f"sum(toInt128(amount)) AS value FROM {{postings}} WHERE {KNOWN} AND measure = 'won' GROUP BY entity, currency) "
-        "QUALIFY wins = 0 AND value != 0 OR wins NOT IN (0, 1)",
+        f"""
+        SELECT entity, sum(count) OVER (PARTITION BY entity) AS wins, value FROM (
+            SELECT entity, currency, sum(count) AS count, sum(toInt128(amount)) AS value
+            FROM {{postings}} WHERE {KNOWN} AND measure = 'won' GROUP BY entity, currency)
+        QUALIFY wins = 0 AND value != 0 OR wins NOT IN (0, 1)""",
     ),
     Law(
         "told_once",
         "Every event that stands alone or happened once counts 0 or 1 times.",
-        f"SELECT entity, toString(event), sum(count) AS times FROM {{postings}} WHERE {KNOWN} "
-        "AND measure NOT IN ('pipeline', 'won', 'lost') AND count != 0 GROUP BY entity, measure, event "
-        "HAVING times NOT IN (0, 1)",
+        f"""
+        SELECT entity, toString(event), sum(count) AS times
+        FROM {{postings}} WHERE {KNOWN} AND measure NOT IN ('pipeline', 'won', 'lost') AND count != 0
+        GROUP BY entity, measure, event HAVING times NOT IN (0, 1)""",
     ),
     Law(
         "lines_are_single",
-        "A line of the ledger stands once, speaks of an event at or before its own position, and lies in its event.",
-        f"SELECT toString(position), count() AS lines, max(event) FROM {{postings}} WHERE {KNOWN} GROUP BY position "
-        "HAVING lines != uniqExact(line) OR lines != max(line) + 1 OR max(event) > position",
+        "A line of the ledger stands once, and speaks of an event at or before its own position.",
+        f"""
+        SELECT toString(position), count() AS lines, max(event)
+        FROM {{postings}} WHERE {KNOWN} GROUP BY position
+        HAVING lines != uniqExact(line) OR lines != max(line) + 1 OR max(event) > position""",
     ),
     Law(
         "lines_are_all_there",
         "The ledger has as many lines as were ever written to it.",
-        f"SELECT 'lines', count() AS there, (SELECT max(lines) FROM {{checkpoints}} WHERE {KNOWN}) AS written "
-        f"FROM {{postings}} WHERE {KNOWN} HAVING there != written",
+        f"""
+        SELECT 'lines', count() AS there, (SELECT max(lines) FROM {{checkpoints}} WHERE {KNOWN}) AS written
+        FROM {{postings}} WHERE {KNOWN} HAVING there != written""",
     ),
     Law(
         "events_are_single",
         "Every event of the journal up to the cut is in the histories, once: accepted = applied + parked.",
-        "SELECT 'events', count() AS events, uniqExact(position) AS positions FROM {history} "
-        f"WHERE {KNOWN} HAVING events != positions OR events != {{cut:UInt64}}",
+        f"""
+        SELECT 'events', count() AS events, uniqExact(position) AS positions
+        FROM {{history}} WHERE {KNOWN} HAVING events != positions OR events != {{cut:UInt64}}""",
     ),
 )

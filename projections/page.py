@@ -3,6 +3,7 @@
 from typing import Final
 
 from projections.catalogue import KPIS, Kpi
+from projections.examples import EXAMPLES
 from projections.formula import Part
 from projections.periods import GRAINS
 
@@ -23,7 +24,8 @@ salestream explain bookings --where region=华东 --from 2026-11 --to 2026-12
 ```
 
 - A **flow** belongs to a period; a **stock** stands at a moment, and a period shows its end.
-- `grain`: {", ".join(GRAINS)}. Days begin at midnight of the tenant's time zone; `from` is included, `to` is not.
+- `grain`: {", ".join(GRAINS)}. Days begin at midnight of the tenant's time zone; `from` is
+  included, `to` is not.
 - `as_of`: everything as it was known at a recorded time or a position of the journal.
 - Amounts are converted at the day rate in force at each amount's own time; where it is missing, the value is null and
   names the pair.
@@ -82,6 +84,10 @@ def _section(kpi: Kpi) -> str:
         *map(_part, kpi.parts),
         "",
         f"By: {_dimensions(kpi)}.",
+        "",
+        "An example:",
+        "",
+        EXAMPLES[kpi.id].words(),
     ]
     return "\n".join(lines)
 

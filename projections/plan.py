@@ -12,10 +12,12 @@ from projections.definitions import Calendar, Definitions
 from projections.formula import Part
 from projections.periods import FOREVER, Period, a_year_before, wall_ms
 from projections.question import Question
-from projections.sources import KNOWN, Source, lines, net
+from projections.sources import KNOWN, Source, net, postings
 
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
+_RATE_EDGE: Final = "roundDown(p.basis_ms, {fx_edges:Array(Int64)})"
+_WITHIN: Final = "p.at_ms >= {lo:Int64} AND p.at_ms < {hi:Int64}"
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,15 @@ class Planner:
 
     def select(self, part: Part, windows: Sequence[Span]) -> Select:
         """Rows of (edge or window number, dims…, [currency, rate edge], [pipeline, stage, probability], value)."""
-        assert part.source is not None
-        if part.source.covers:
-            return self._covering(part, windows)
-        groups = [f"{self._bucket(part.source)} AS bucket", *self._dims(part.source)]
+        source = part.source
+        assert source is not None
+        groups = ["p.place AS bucket" if source.covers else f"{self._bucket(source)} AS bucket", *self._dims(source)]
         if part.unit == "money":
-            rate = "roundDown(p.basis_ms, {fx_edges:Array(Int64)})"
-            groups += ["p.currency AS currency", f"if(currency = {{currency:String}}, 0, {rate}) AS rate_edge"]
+            groups += ["p.currency AS currency", f"if(currency = {{currency:String}}, 0, {_RATE_EDGE}) AS rate_edge"]
         if part.weighted:
             groups += ["p.pipeline AS its_pipeline", "p.stage AS its_stage", "p.probability_ppm AS its_ppm"]
-        body = f"FROM {self._rows(part)} WHERE {self._within(part.source)}{self._filters(part.source)}"
-        return Select(self._aggregate(part, groups, body), self._parameters(part, windows))
+        body = f"FROM {self._rows(part)} WHERE {self._within(source)}{self._filters(source)}"
+        return Select(_aggregate(part, groups, body), self._parameters(part, windows))
 
     def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity, customer, currency, rate edge, pipeline, stage, probability, contribution).
@@ -86,64 +86,29 @@ class Planner:
         """
         source = part.source
         assert source is not None
-        events, customer = "p.event", "''"
-        if source.covers:
-            events, customer = f"p.{part.evidence}", "p.customer"
-        money = (
-            ("p.currency", "roundDown(p.basis_ms, {fx_edges:Array(Int64)})") if part.unit == "money" else ("''", "0")
-        )
+        money = ("p.currency", _RATE_EDGE) if part.unit == "money" else ("''", "0")
         weight = ("p.pipeline", "p.stage", "p.probability_ppm") if part.weighted else ("''", "''", "-1")
-        told = (events, "p.book", "p.entity", customer, *money, *weight)
+        customer = "p.customer" if source.covers else "''"
+        told = (f"p.{part.evidence}", "p.book", "p.entity", customer, *money, *weight)
         groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
         value = f"sum({part.expression})" if part.stat == "sum" else f"countIf({part.condition or 'p.count > 0'})"
-        within = "1" if source.covers else self._within(source)
-        sql = (
-            f"SELECT {groups}, {value} AS contribution FROM {self._rows(part)} "
-            f"WHERE {within}{self._filters(source)}{self._matching(source)} GROUP BY ALL ORDER BY its_0"
-        )
+        where = f"{self._within(source)}{self._filters(source)}{self._matching(source)}"
+        rows = self._rows(part)
+        sql = f"SELECT {groups}, {value} AS contribution FROM {rows} WHERE {where} GROUP BY ALL ORDER BY its_0"
         return Select(sql, self._parameters(part, [window]) | _cell_values(cell))
 
     def left_out(self, source: Source, which: str, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity) that might be expected in a cell of this source but do not count."""
-        rows = lines("", dims=source.dims, words="", also=which).sql(self._wanted(source))
-        rows = rows.replace("measure IN ('') AND ", "")
-        part = Part(name="left_out", source=source)
-        sql = (
-            f"SELECT p.event, p.book, p.entity FROM ({rows}) AS p{self._organisation(source)} WHERE p.at_ms >= {{lo:Int64}} "
-            f"AND p.at_ms < {{hi:Int64}}{self._filters(source)}{self._matching(source)} GROUP BY ALL HAVING sum(p.count) > 0"
-        )
-        return Select(sql, self._parameters(part, [window]) | _cell_values(cell))
+        rows = f"({postings(which, self._wanted(source))}) AS p{self._organisation(source)}"
+        where = f"{_WITHIN}{self._filters(source)}{self._matching(source)}"
+        sql = f"SELECT p.event, p.book, p.entity FROM {rows} WHERE {where} GROUP BY ALL HAVING sum(p.count) > 0"
+        parameters = self._parameters(Part(name="left_out", source=source), [window])
+        return Select(sql, parameters | _cell_values(cell))
 
     def _matching(self, source: Source) -> str:
         return "".join(
             f" AND ({_named(expression)}) = {{cell{place}:String}}"
             for place, expression in enumerate(self._dims(source))
-        )
-
-    def _covering(self, part: Part, windows: Sequence[Span]) -> Select:
-        source = part.source
-        assert source is not None
-        counted = f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
-        groups = ["p.place AS bucket", *self._dims(source)]
-        sql = f"SELECT {', '.join(groups)}, {counted} AS value FROM {self._rows(part)} WHERE 1{self._filters(source)} GROUP BY ALL"
-        return Select(sql, self._parameters(part, windows))
-
-    def _aggregate(self, part: Part, groups: list[str], body: str) -> str:
-        told = ", ".join(groups)
-        match part.stat:
-            case "sum":
-                exact = f"sum(toInt128({part.expression}))" if part.unit != "count" else f"sum({part.expression})"
-                return f"SELECT {told}, {exact} AS value {body} GROUP BY ALL"
-            case "distinct":
-                counted = (
-                    f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
-                )
-                return f"SELECT {told}, {counted} AS value {body} GROUP BY ALL"
-        names = ", ".join(group.rpartition(" AS ")[2] for group in groups)
-        keys = ", ".join(f"p.{key.strip()}" for key in part.key.split(","))
-        return (
-            f"SELECT {names}, quantileExactInclusive(0.5)(one) AS value FROM (SELECT {told}, any({part.expression}) AS one "
-            f"{body} GROUP BY {names}, {keys} HAVING sum(p.count) > 0) GROUP BY ALL"
         )
 
     def _rows(self, part: Part) -> str:
@@ -176,15 +141,12 @@ class Planner:
         of_reps = "rep_id" in source.dims or source.covers
         if not of_reps or not any(name in _ORG for name in self._asked(source)):
             return ""
-        stood = (
-            "SELECT rep_id AS a_rep, at_ms AS a_ms, event, team_id, region, manager_id FROM {postings} "
-            f"WHERE {KNOWN} AND measure = 'assigned' GROUP BY ALL HAVING sum(count) > 0"
-        )
         latest = ", ".join(f"argMax({name}, event) AS a_{name}" for name in _ORG)
-        return (
-            f" ASOF LEFT JOIN (SELECT a_rep, a_ms, {latest} FROM ({stood}) GROUP BY a_rep, a_ms) AS a "
-            "ON p.rep_id = a.a_rep AND p.basis_ms >= a.a_ms"
-        )
+        return f""" ASOF LEFT JOIN (
+            SELECT a_rep, a_ms, {latest} FROM (
+                SELECT rep_id AS a_rep, at_ms AS a_ms, event, team_id, region, manager_id FROM {{postings}}
+                WHERE {KNOWN} AND measure = 'assigned' GROUP BY ALL HAVING sum(count) > 0)
+            GROUP BY a_rep, a_ms) AS a ON p.rep_id = a.a_rep AND p.basis_ms >= a.a_ms"""
 
     def _profiles(self, source: Source) -> str:
         """The customer's region and segment in force at the window."""
@@ -193,10 +155,9 @@ class Planner:
         stood = net(("profile",), "customer, at_ms, event", _OF_CUSTOMER)
         latest = ", ".join(f"argMax({name}, event) AS f_{name}" for name in _OF_CUSTOMER)
         moment = "p.s" if "from_ms" in source.covers else "p.e"
-        return (
-            f" ASOF LEFT JOIN (SELECT customer AS f_customer, at_ms AS f_ms, {latest} FROM ({stood}) GROUP BY f_customer, f_ms) "
-            f"AS f ON p.customer = f.f_customer AND {moment} > f.f_ms"
-        )
+        return f""" ASOF LEFT JOIN (
+            SELECT customer AS f_customer, at_ms AS f_ms, {latest} FROM ({stood}) GROUP BY f_customer, f_ms) AS f
+            ON p.customer = f.f_customer AND {moment} > f.f_ms"""
 
     def _expression(self, source: Source, name: str) -> str:
         if name.startswith("attributes."):
@@ -233,10 +194,11 @@ class Planner:
 
     @staticmethod
     def _within(source: Source) -> str:
-        plain = "p.at_ms >= {lo:Int64} AND p.at_ms < {hi:Int64}"
+        if source.covers:
+            return "1"
         if not source.local:
-            return plain
-        return f"if(p.local = 1, p.at_ms >= {{wall_lo:Int64}} AND p.at_ms < {{wall_hi:Int64}}, {plain})"
+            return _WITHIN
+        return f"if(p.local = 1, p.at_ms >= {{wall_lo:Int64}} AND p.at_ms < {{wall_hi:Int64}}, {_WITHIN})"
 
     def _parameters(self, part: Part, windows: Sequence[Span]) -> dict[str, Any]:
         source = part.source
@@ -262,6 +224,20 @@ class Planner:
             for (pipeline, stage), (place, _) in self._definitions.pipelines(at_ms).items()
         }
         return {"stage_keys": list(ranks) or ["\t"], "stage_ranks": list(ranks.values()) or [-1]}
+
+
+def _aggregate(part: Part, groups: list[str], body: str) -> str:
+    told = ", ".join(groups)
+    if part.stat == "sum":
+        total = f"sum(toInt128({part.expression}))" if part.unit != "count" else f"sum({part.expression})"
+        return f"SELECT {told}, {total} AS value {body} GROUP BY ALL"
+    if part.stat == "distinct":
+        counted = f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
+        return f"SELECT {told}, {counted} AS value {body} GROUP BY ALL"
+    names = ", ".join(group.rpartition(" AS ")[2] for group in groups)
+    keys = ", ".join(f"p.{key.strip()}" for key in part.key.split(","))
+    one = f"SELECT {told}, any({part.expression}) AS one {body} GROUP BY {names}, {keys} HAVING sum(p.count) > 0"
+    return f"SELECT {names}, quantileExactInclusive(0.5)(one) AS value FROM ({one}) GROUP BY ALL"
 
 
 def _cell_values(cell: Sequence[str | None]) -> dict[str, str]:

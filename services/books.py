@@ -111,8 +111,8 @@ class Books:
     def entities(self, books: Sequence[str], position: int) -> set[Key]:
         """All entities of these kinds that are known at a position."""
         rows = self.query(
-            "SELECT DISTINCT book, entity FROM {history} WHERE tenant = {tenant:String} AND book IN {books:Array(String)} "
-            "AND position <= {position:UInt64}",
+            "SELECT DISTINCT book, entity FROM {history} "
+            "WHERE tenant = {tenant:String} AND book IN {books:Array(String)} AND position <= {position:UInt64}",
             {"tenant": self.tenant, "books": list(books), "position": position},
         )
         return {(book, entity) for book, entity in rows}

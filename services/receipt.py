@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from events.codec import as_dict, read
-from events.envelope import Entry, Fact, to_text
 from events.corrections import EventVoided
+from events.envelope import Entry, Fact, to_text
 from events.vocabulary import BY_TYPE
 from projections.answer import as_json, shown
 from projections.definitions import Definitions

@@ -14,6 +14,7 @@ _CHINESE: Final = {
     "occurred": "发生时间",
     "recorded": "记录时间",
     "event": "事件",
+    "events": "事件数",
     "entity": "对象",
     "source and id": "来源与编号",
     "told": "报送",
@@ -68,6 +69,7 @@ _CHINESE: Final = {
         "接受 {accepted} 条，重复 {duplicates} 条，拒绝 {refused} 条；日志位置 {position}"
     ),
     "and {n} more; all of them: salestream dead-letters list": "另有 {n} 条；全部查看：salestream dead-letters list",
+    "{n} events would be told, {refused} lines refused": "将报送 {n} 条事件，拒绝 {refused} 行",
     "There are no dead letters.": "没有死信。",
     "{retried} taken, {refused} still refused; {posted} posted, {parked} still parked": (
         "接受 {retried} 条，仍被拒绝 {refused} 条；入账 {posted} 条，仍搁置 {parked} 条"

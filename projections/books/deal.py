@@ -50,7 +50,7 @@ class DealBook:
                 self._win(fact, lines)
             case DealLost():
                 self._lose(fact, event, lines)
-            case DealReopened():
+            case DealReopened() if self.status != "open":
                 self._reopen(fact, lines)
             case _:
                 self._change(fact, lines, before)
@@ -118,11 +118,6 @@ class DealBook:
         )
 
     def _reopen(self, fact: Fact, lines: list[Posting]) -> None:
-        if self.status == "open":
-            if self.open_line is not None and self.open_line.event != fact.position:
-                self._leave(fact, lines, "moved")
-                self._enter(fact, lines)
-            return
         self._take_back(fact, lines)
         self.status = "open"
         self._enter(fact, lines)

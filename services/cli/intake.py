@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import sys
 import zlib
 from collections.abc import Iterator
@@ -122,18 +123,34 @@ def told(session: Session, result: dict[str, Any]) -> int:
 
 def _for_people(session: Session, result: dict[str, Any]) -> None:
     t, refused = session.t, result["refused"]
-    sentence = t("{accepted} accepted, {duplicates} duplicates, {refused} refused; the journal stands at {position}")
-    counts = {name: f"{result[name]:,}" for name in ("accepted", "duplicates", "position")}
-    session.say(sentence.format(**counts, refused=f"{len(refused):,}"))
-    for line in result.get("told", [])[:SHOWN]:
-        session.say(show.printable(str(line)))
+    count = result.get("refused_count", len(refused))
+    if "told" in result:
+        _preview(session, result, count)
+    else:
+        sentence = t(
+            "{accepted} accepted, {duplicates} duplicates, {refused} refused; the journal stands at {position}"
+        )
+        counts = {name: f"{result[name]:,}" for name in ("accepted", "duplicates", "position")}
+        session.say(sentence.format(**counts, refused=f"{count:,}"))
     if not refused:
         return
     session.say()
-    headings, names = [t("line"), t("id"), t("reason")], ["line", "id", "reason"]
-    if "file" in refused[0]:
-        headings, names = [t("file"), *headings], ["file", *names]
+    names = [name for name in ("file", "line", "id", "reason") if name in refused[0]]
     rows = [[str(show.DASH if each[name] is None else each[name]) for name in names] for each in refused[:SHOWN]]
-    session.say(show.table(headings, rows, numbers=[names.index("line")]))
-    if len(refused) > SHOWN:
-        session.say(t("and {n} more; all of them: salestream dead-letters list").format(n=f"{len(refused) - SHOWN:,}"))
+    session.say(show.table(list(map(t, names)), rows, numbers=[names.index("line")]))
+    if count > SHOWN:
+        session.say(t("and {n} more; all of them: salestream dead-letters list").format(n=f"{count - SHOWN:,}"))
+
+
+def _preview(session: Session, result: dict[str, Any], refused: int) -> None:
+    """What a dry run would tell: how many of each type, and the first of each."""
+    t = session.t
+    total = sum(result["told"].values())
+    session.say(t("{n} events would be told, {refused} lines refused").format(n=f"{total:,}", refused=f"{refused:,}"))
+    session.say()
+    rows = [[type_, f"{count:,}"] for type_, count in result["told"].items()]
+    session.say(show.table([t("type"), t("events")], rows, numbers=[1]))
+    for example in result["examples"]:
+        session.say()
+        session.say(show.printable(f"{example['file']}:{example['line']}"))
+        session.say(show.printable(json.dumps(example["event"], ensure_ascii=False)))

@@ -8,16 +8,15 @@ from services.importer.files import Source, sources
 from services.importer.library import mapping_for
 from services.importer.maker import Maker, Terms
 from services.importer.mapping import Mapping, MappingError
-from services.importer.teller import Teller
+from services.importer.teller import Company, Teller
 from services.importer.template import BadRow
 from services.importer.translate import Made, event_id
-from services.workspace import Workspace
 
 Progress = Callable[[int], None]
 
 
 def import_files(
-    workspace: Workspace,
+    workspace: Company,
     system: str,
     files: Sequence[Path],
     mapping: Path | None = None,
@@ -47,7 +46,7 @@ def import_files(
     return teller.report()
 
 
-def _terms(workspace: Workspace, plan: Mapping, teller: Teller) -> Terms:
+def _terms(workspace: Company, plan: Mapping, teller: Teller) -> Terms:
     return Terms(
         source=plan.source,
         format=plan.format,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -13,9 +13,9 @@ from events.planning import CalendarDefined
 from services.clock import now_ms
 from services.importer.mapping import MappingError
 from services.importer.translate import Made, Piece
-from services.ingest import Currencies
-from services.journal.port import Refused
-from services.workspace import Workspace
+from services.ingest import Currencies, Ingest
+from services.journal.port import Journal, Refused
+from services.settings import Settings
 
 BATCH: Final = 2000
 """Events, or refusals, told in one go."""
@@ -27,14 +27,26 @@ HOPELESS: Final = 1000
 _encode: Final = msgspec.json.Encoder().encode
 
 
+class Company(Protocol):
+    """Whom something is told: the part of a workspace that an import needs."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    def ingest(self) -> Ingest: ...
+
+
 class Teller:
     """Takes what lines tell, and keeps count. In a dry run nothing is written."""
 
-    def __init__(self, workspace: Workspace, *, source: str, dry_run: bool) -> None:
-        self._tenant: Final = workspace.settings.tenant
-        self._journal: Final = workspace.journal
-        self._ingest: Final = workspace.ingest()
-        self._currencies: Final = Currencies(workspace.journal, workspace.settings.currency)
+    def __init__(self, company: Company, *, source: str, dry_run: bool) -> None:
+        self._tenant: Final = company.settings.tenant
+        self._journal: Final = company.journal
+        self._ingest: Final = company.ingest()
+        self._currencies: Final = Currencies(company.journal, company.settings.currency)
         self._source: Final = source
         self._dry_run: Final = dry_run
         self._events: list[tuple[str, int, Made]] = []

@@ -44,13 +44,17 @@ def journal_digest(journal: Journal, tenant: str, position: int) -> str:
 def ledger_digest(store: Store, tenant: str, position: int) -> str:
     """Of the lines up to a position, in order."""
     rows = store.query(
-        "SELECT intDiv(position, 65536) AS chunk, hex(SHA256(arrayStringConcat(arraySort(groupArray("
-        "concat(leftPad(toString(position), 20, '0'), leftPad(toString(line), 10, '0'), hex(hash)))), '\\n'))) FROM "
-        "(SELECT position, line, sipHash128(book, entity, measure, at_ms, event, count, amount, cost, currency, basis_ms, "
-        "since_ms, until_ms, local, rep_id, team_id, region, product, channel, campaign, segment, manager_id, customer, "
-        "lead, deal, pipeline, stage, to_stage, kind, direction, category, reason, competitor, respondent, outcome, "
-        "probability_ppm, toString(attributes)) AS hash FROM {postings} "
-        "WHERE tenant = {tenant:String} AND position <= {position:UInt64}) GROUP BY chunk ORDER BY chunk",
+        """
+        SELECT intDiv(position, 65536) AS chunk, hex(SHA256(arrayStringConcat(arraySort(groupArray(
+            concat(leftPad(toString(position), 20, '0'), leftPad(toString(line), 10, '0'), hex(hash)))), '\\n')))
+        FROM (
+            SELECT position, line, sipHash128(
+                book, entity, measure, at_ms, event, count, amount, cost, currency, basis_ms, since_ms, until_ms, local,
+                rep_id, team_id, region, product, channel, campaign, segment, manager_id, customer, lead, deal,
+                pipeline, stage, to_stage, kind, direction, category, reason, competitor, respondent, outcome,
+                probability_ppm, toString(attributes)) AS hash
+            FROM {postings} WHERE tenant = {tenant:String} AND position <= {position:UInt64})
+        GROUP BY chunk ORDER BY chunk""",
         {"tenant": tenant, "position": position},
     )
     return hashlib.sha256("\n".join(f"{chunk} {value}" for chunk, value in rows).encode()).hexdigest()

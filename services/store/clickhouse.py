@@ -52,7 +52,8 @@ class ClickHouseStore:
 
     def checkpoint(self, tenant: str) -> Cut:
         rows = self.query(
-            "SELECT position, recorded_ms FROM {checkpoints} WHERE tenant = {tenant:String} ORDER BY position DESC LIMIT 1",
+            "SELECT position, recorded_ms FROM {checkpoints} WHERE tenant = {tenant:String} "
+            "ORDER BY position DESC LIMIT 1",
             {"tenant": tenant},
         )
         return Cut(*rows[0]) if rows else Cut(0, 0)

@@ -107,10 +107,9 @@ def watch(folder: Path, seconds: float, ctrl_c_after: float | None = None) -> tu
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover
         os.chdir(ROOT)
-        for name in ("COLUMNS", "LINES"):
-            os.environ.pop(name, None)
-        os.environ |= {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
-        os.execv(sys.executable, [sys.executable, "-c", WATCHED, str(folder), str(seconds)])
+        # An environment of its own: pytest's readline has put its idea of LINES and COLUMNS into ours.
+        env = {**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
+        os.execve(sys.executable, [sys.executable, "-c", WATCHED, str(folder), str(seconds)], env)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     seen = b""
     first_frame = None
