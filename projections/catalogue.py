@@ -43,7 +43,7 @@ class Kpi:
     @property
     def kind(self) -> str:
         """``stock`` where it stands at a moment, ``flow`` where it belongs to a period."""
-        return "stock" if all(part.window != "period" for part in self.formula.parts()) else "flow"
+        return "flow" if any(part.window in ("period", "start") for part in self.formula.parts()) else "stock"
 
     @property
     def dims(self) -> frozenset[str]:

@@ -37,15 +37,24 @@ class Unpostable(Exception):
 
 
 class _Account:
-    """An entity in memory: its history in order, and its book after the last of it."""
+    """An entity in memory: its history in order, and its book after the last of it, folded once it is needed."""
 
-    __slots__ = ("book", "history")
+    __slots__ = ("_book", "_kind", "history")
 
     def __init__(self, kind: str, history: Iterable[Fact]) -> None:
         self.history = sorted(history, key=order)
-        self.book: Book = BOOKS[kind]()
-        for fact in self.history:
-            self.book.post(fact)
+        self._kind = kind
+        self._book: Book | None = None
+
+    def post(self, fact: Fact) -> list[Posting]:
+        """The lines of an event that comes last. Raises Unpostable, and then the account is of no more use."""
+        if self._book is None:
+            self._book = BOOKS[self._kind]()
+            for known in self.history:
+                _posted(self._book, known)
+        posted = _posted(self._book, fact)
+        self.history.append(fact)
+        return posted
 
 
 class Ledger:
@@ -110,8 +119,7 @@ class Ledger:
         late = bool(account.history) and order(account.history[-1]) > order(fact)
         try:
             if not late:
-                posted = _posted(account.book, fact)
-                account.history.append(fact)
+                posted = account.post(fact)
                 self._held += 1
                 return posted
             return self._restate(key, account, [*account.history, fact])

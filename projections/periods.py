@@ -117,16 +117,30 @@ def label(grain: str, day: date) -> str:
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?|-Q([1-4]))?\Z", re.ASCII)
 
 
+_ALLOWED: Final = (
+    'allowed: "2026-11-22", "2026-11", "2026-Q4", "2026" or RFC 3339 with an offset, each from 1900 to 2299'
+)
+
+
 def moment(text: str, calendar: Calendar) -> int:
     """The moment a text names: a day, month, quarter or year begins at midnight of the tenant's zone.
 
     Raises ValueError, in words, for anything else.
     """
+    try:
+        return _moment(text.upper(), calendar)
+    except ValueError:
+        raise ValueError(_ALLOWED) from None
+
+
+def _moment(text: str, calendar: Calendar) -> int:
+    if not "1900" <= text[:4] <= "2299":
+        raise ValueError
     if RFC_3339.match(text):
         return to_ms(datetime.fromisoformat(text).astimezone(UTC))
     found = _DATE.match(text)
     if not found:
-        raise ValueError('allowed: "2026-11-22", "2026-11", "2026-Q4", "2026" or RFC 3339 with an offset')
+        raise ValueError
     year, month, day, quarter = found.groups()
     month = str(int(quarter) * 3 - 2) if quarter else month or "1"
     return calendar.midnight(date(int(year), int(month), int(day or 1)))

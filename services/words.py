@@ -70,6 +70,7 @@ _CHINESE: Final = {
     ),
     "and {n} more; all of them: salestream dead-letters list": "另有 {n} 条；全部查看：salestream dead-letters list",
     "{n} events would be told, {refused} lines refused": "将报送 {n} 条事件，拒绝 {refused} 行",
+    "and {n} more; all of them: --json": "另有 {n} 条；全部查看：--json",
     "There are no dead letters.": "没有死信。",
     "{retried} taken, {refused} still refused; {posted} posted, {parked} still parked": (
         "接受 {retried} 条，仍被拒绝 {refused} 条；入账 {posted} 条，仍搁置 {parked} 条"
@@ -153,9 +154,9 @@ _CHINESE: Final = {
     "lifespan_years": "生命周期（年）",
     "year_spend": "全年费用",
     "year_new_customers": "全年新客户",
-    "cycle_ms": "周期合计",
+    "cycle": "周期合计",
     "n": "样本数",
-    "median_ms": "中位数",
+    "median": "中位数",
     "created": "新增",
     "open": "未结束",
     "won_value": "赢单金额",
@@ -165,7 +166,7 @@ _CHINESE: Final = {
     "entered": "进入",
     "forward": "向前推进",
     "exits": "离开",
-    "visit_ms": "停留合计",
+    "visit": "停留合计",
     "churned": "流失",
     "active_at_start": "期初活跃",
     "satisfied": "满意",

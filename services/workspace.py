@@ -34,6 +34,7 @@ class Workspace:
             opened.enter_context(_own(self.folder))
             self.journal: Final = opened.enter_context(SqliteJournal(settings.journal_path))
             self.store: Final[ClickHouseStore] = opened.enter_context(closing(open_chdb(settings.store_path)))
+            self._ingest: Final = Ingest(self.journal, settings.currency)
             self._opened: Final = opened.pop_all()
         self._posters: dict[str, Poster] = {}
 
@@ -70,8 +71,8 @@ class Workspace:
         self._posters.clear()
 
     def ingest(self) -> Ingest:
-        """The door for what is told."""
-        return Ingest(self.journal, self.settings.currency)
+        """The door for what is told. There is one, and all threads that tell something share it."""
+        return self._ingest
 
     def books(self, tenant: str | None = None) -> Books:
         """The books of a tenant, for questions."""

@@ -18,10 +18,17 @@ LEFT: Final = ("moved", "won", "lost")
 """Outcomes of a pipeline line that ends a visit to a stage."""
 
 
+Worth = dict[str, tuple[int, int]]
+"""Currency to amount and cost, in minor units."""
+
+
 class DealBook:
     """One deal, folded over its events in the order they occurred."""
 
-    __slots__ = ("amount", "closed", "cost", "created_ms", "currency", "dims", "entered_ms", "open_line", "status")
+    __slots__ = (
+        "amount", "booked", "closed", "cost", "cost_currency", "created_ms", "currency", "dims", "entered_ms",
+        "open_line", "status",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.status = ""
@@ -30,6 +37,9 @@ class DealBook:
         self.amount = 0
         self.cost = 0
         self.currency = ""
+        self.cost_currency = ""
+        self.booked: Worth = {}
+        """What was posted for the win or loss that stands."""
         self.created_ms = 0
         self.entered_ms = 0
         self.open_line: Posting | None = None
@@ -65,7 +75,8 @@ class DealBook:
                 also["pipeline"] = event.pipeline
             case DealWon():
                 also["customer"] = event.customer_id
-                self.cost = minor(event.cost) if event.cost is not None else self.cost
+                if event.cost is not None:
+                    self.cost, self.cost_currency = minor(event.cost), event.currency or ""
             case DealStageMoved():
                 also["stage"] = event.to_stage
             case DealReopened():
@@ -140,18 +151,9 @@ class DealBook:
 
     def _close(self, status: str, fact: Fact, lines: list[Posting], dims: Dimensions) -> None:
         self.status = status
-        line = self._line(fact, status, dims)
-        cost = self.cost if status == "won" else 0
-        self.closed = replace(
-            line,
-            count=1,
-            amount=self.amount,
-            cost=cost,
-            currency=self.currency,
-            since_ms=self.created_ms,
-            until_ms=fact.at_ms,
-        )
-        lines.append(self.closed)
+        line = replace(self._line(fact, status, dims), since_ms=self.created_ms, until_ms=fact.at_ms)
+        self.closed, self.booked = line, self._worth()
+        lines += _booked(replace(line, count=1), self.booked)
 
     def _take_back(self, fact: Fact, lines: list[Posting]) -> None:
         """A credit note: the win or loss is reversed now, the earlier period stands."""
@@ -159,30 +161,46 @@ class DealBook:
         if closed is None:
             return
         dims = replace(self.dims, outcome="taken_back", reason=closed.dims.reason, competitor=closed.dims.competitor)
-        lines.append(
-            replace(closed, at_ms=fact.at_ms, basis_ms=fact.at_ms, event=fact.position, dims=dims, count=-1,
-                    amount=-closed.amount, cost=-closed.cost)
-        )  # fmt: skip
+        line = replace(closed, at_ms=fact.at_ms, basis_ms=fact.at_ms, event=fact.position, dims=dims, count=-1)
+        lines += _booked(line, _less({}, self.booked))
 
     def _correct_win(self, fact: Fact, lines: list[Posting]) -> None:
         """An amount or cost told after the win: the difference is posted now."""
-        closed = self.closed
-        assert closed is not None, "a won deal has the line that won it"
-        if (closed.amount, closed.cost, closed.currency) == (self.amount, self.cost, self.currency):
+        assert self.closed is not None, "a won deal has the line that won it"
+        worth = self._worth()
+        if worth == self.booked:
             return
-        dims = replace(self.dims, outcome="corrected")
-        line = self._line(fact, "won", dims)
-        line = replace(line, currency=closed.currency, since_ms=self.created_ms, until_ms=closed.until_ms)
-        if closed.currency == self.currency:
-            changed = replace(line, amount=self.amount - closed.amount, cost=self.cost - closed.cost)
-            lines.append(changed)
-        else:
-            lines.append(replace(line, amount=-closed.amount, cost=-closed.cost))
-            lines.append(replace(line, amount=self.amount, cost=self.cost, currency=self.currency))
-        self.closed = replace(closed, amount=self.amount, cost=self.cost, currency=self.currency)
+        line = self._line(fact, "won", replace(self.dims, outcome="corrected"))
+        line = replace(line, since_ms=self.created_ms, until_ms=self.closed.until_ms)
+        lines += _booked(line, _less(worth, self.booked))
+        self.booked = worth
+
+    def _worth(self) -> Worth:
+        """What the deal brings, and for a win what it costs; each in the currency it was told in."""
+        worth = {self.currency: (self.amount, 0)}
+        if self.status == "won" and self.cost:
+            worth[self.cost_currency] = worth.get(self.cost_currency, (0, 0))[0], self.cost
+        return worth
 
     def _line(self, fact: Fact, measure: str, dims: Dimensions) -> Posting:
         return Posting(measure=measure, at_ms=fact.at_ms, event=fact.position, dims=dims, basis_ms=fact.at_ms)
+
+
+def _booked(line: Posting, worth: Worth) -> list[Posting]:
+    """The line in each currency; what it counts stands in the first."""
+    return [
+        replace(line, count=0 if place else line.count, amount=amount, cost=cost, currency=currency)
+        for place, (currency, (amount, cost)) in enumerate(worth.items())
+    ]
+
+
+def _less(after: Worth, before: Worth) -> Worth:
+    """``after`` less ``before``, by currency, without what comes to nothing."""
+    found = {}
+    for currency in {**before, **after}:
+        (amount, cost), (less, less_cost) = after.get(currency, (0, 0)), before.get(currency, (0, 0))
+        found[currency] = amount - less, cost - less_cost
+    return {currency: each for currency, each in found.items() if any(each)} or {next(iter(found)): (0, 0)}
 
 
 def _millionths(probability: str) -> int:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -35,6 +35,8 @@ _OPTIONS: Final = (
     ),
     click.option("--currency", metavar="CODE", help="The currency of the answer, such as EUR."),
 )  # fmt: skip
+SHOWN: Final = 50
+"""Events of a receipt that a person is shown in one table."""
 _RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet would take for a formula."""
 
@@ -152,7 +154,7 @@ def _answer(session: Session, answer: dict[str, Any], asked: "Question") -> None
 def _title(session: Session, answer: dict[str, Any], asked: "Question") -> None:
     name = f"{asked.kpi.zh} {asked.kpi.id}" if session.lang == "zh" else asked.kpi.id
     told = [name, answer.get("currency", ""), *_stretch(session, asked)]
-    told += [f"{dim} = {' | '.join(values)}" for dim, values in asked.where]
+    told += [f"{session.t(dim)} = {' | '.join(values)}" for dim, values in asked.where]
     session.say(show.printable(" · ".join(filter(None, told))))
     session.say()
 
@@ -170,7 +172,11 @@ def _rows(session: Session, rows: list[dict[str, Any]], asked: "Question") -> st
     dims = [*(["period"] if asked.grain != "total" else []), *asked.by]
     parts = [part for part in kpi_.parts if part is not kpi_.formula]
     reasons = [show.reason(row, t) for row in rows]
-    headings = [*map(t, dims), kpi_.zh if session.lang == "zh" else kpi_.id, *(t(part.name) for part in parts)]
+    headings = [
+        *map(t, dims),
+        kpi_.zh if session.lang == "zh" else kpi_.id,
+        *(t(show.part(part.name)) for part in parts),
+    ]
     cells = [
         [
             *(show.DASH if row[dim] is None else row[dim] for dim in dims),
@@ -227,24 +233,31 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     session.say(t("Counted ({n})").format(n=f"{len(counted):,}"))
     if counted:
         names = list(dict.fromkeys(name for event in counted for name in event["contribution"]))
+        headings = [*_event_headings(session), *(t(show.part(name)) for name in names)]
         rows = [
             [*_event(each), *(show.value(each["contribution"].get(name), units[name], t) for name in names)]
             for each in counted
         ]
-        numbers = [0, *range(5, 5 + len(names))]
-        session.say(show.table([*_event_headings(session), *map(t, names)], rows, numbers=numbers))
+        _some(session, headings, rows, numbers=[0, *range(5, 5 + len(names))])
     if context:
         session.say()
         session.say(t("Of the same histories, adding nothing ({n})").format(n=f"{len(context):,}"))
-        session.say(show.table(_event_headings(session), map(_event, context), numbers=[0]))
+        _some(session, _event_headings(session), list(map(_event, context)), numbers=[0])
     if receipt["excluded"]:
         session.say()
         session.say(t("Left out ({n})").format(n=f"{len(receipt['excluded']):,}"))
         rows = [[*_event(each), each["reason"]] for each in receipt["excluded"]]
-        session.say(show.table([*_event_headings(session), t("reason")], rows, numbers=[0]))
+        _some(session, [*_event_headings(session), t("reason")], rows, numbers=[0])
     session.say()
     session.say(_definition(session, receipt, asked))
     session.say(_cut(session, receipt["cut"]))
+
+
+def _some(session: Session, headings: list[str], rows: list[list[str]], *, numbers: Sequence[int]) -> None:
+    """A table of as many events as a person reads."""
+    session.say(show.table(headings, rows[:SHOWN], numbers=numbers))
+    if len(rows) > SHOWN:
+        session.say(session.t("and {n} more; all of them: --json").format(n=f"{len(rows) - SHOWN:,}"))
 
 
 def _event(event: dict[str, Any]) -> list[str]:

@@ -63,6 +63,11 @@ def value(told: Any, unit: str, t: Text, *, long: bool = False) -> str:
     return text + _myriads(told) if long and unit == "money" and t("en") == "zh" else text
 
 
+def part(name: str) -> str:
+    """What a part of a KPI is called in a heading: durations are shown in days, whatever they are counted in."""
+    return name.removesuffix("_ms")
+
+
 def _myriads(told: str) -> str:
     amount = abs(Decimal(told))
     for size, word in ((Decimal(100_000_000), "亿"), (Decimal(10_000), "万")):

@@ -239,10 +239,10 @@ class Event(Part):
             raise wrong(f"is no object; allowed: {', '.join(known)}")
         for name in data:
             if name not in known:
-                raise wrong(f"has the unknown field {str(name)[:40]!r}; allowed in {type_}: {', '.join(known)}")
+                raise wrong(f"has the field {str(name)[:40]!r}, unknown in {type_}; allowed: {', '.join(known)}")
         lacking = [name for name, field in known.items() if field.required and name not in data]
         if lacking:
-            raise wrong(f"lacks {', '.join(lacking)}; allowed in {type_}: {', '.join(known)}")
+            raise wrong(f"lacks {', '.join(lacking)}, which {type_} needs; allowed: {', '.join(known)}")
         return {name: _spelled_out(value, known[name]) for name, value in data.items()}
 
     @property
@@ -302,6 +302,9 @@ class Step(Part):
             )
         if not (self.key or self.group_by or _NOTHING).columns:
             raise wrong('has a key without a column; allowed: a text with a column, such as "{Id}"')
+        joined = tuple(f"{join}." for join in self.join)
+        if self.group_by is not None and any(column.startswith(joined) for column in self.group_by.columns if joined):
+            raise wrong("groups by a column of another file; allowed: columns of the file itself")
         types = [event.type for event in self.events if event.id is None]
         for type_ in types:
             if types.count(type_) > 1:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from services.importer.joins import Lookup
 from services.importer.maker import Maker, Terms
-from services.importer.mapping import Event, Step
+from services.importer.mapping import Event, MappingError, Step
 from services.importer.table import Line, Table
 from services.importer.template import BadRow, Row, first_said, named
 
@@ -60,7 +60,10 @@ class Translator:
         self._terms: Final = terms
 
     def pieces(self) -> Iterator[Piece]:
-        """What the lines tell, in their order; groups in the order of their first lines."""
+        """What the lines tell, in their order; groups in the order of their first lines.
+
+        Raises MappingError where a line of a file with groups cannot be read: its group would be incomplete.
+        """
         return self._single() if self._step.group_by is None else self._grouped()
 
     def settle(self, accepted: bool) -> None:
@@ -80,15 +83,19 @@ class Translator:
     def _grouped(self) -> Iterator[Piece]:
         groups: dict[str, _Group] = {}
         for line in self._table.lines():
+            if line.problem:
+                raise MappingError(
+                    f"{self._table.path.name} line {line.number} {line.problem}; its lines are grouped, and the group "
+                    "of this one is unknown, so nothing of the file was told"
+                )
+            own = self._own(line)
             try:
-                row = self._row(line)
-                key = self._key(row)
+                group = groups.setdefault(self._key(own), _Group(line.number, line.cells, {}, {}))
             except BadRow as error:
                 yield Piece(line.number, line.cells, [], error.field, error.problem)
                 continue
-            group = groups.setdefault(key, _Group(line.number, line.cells, row, {}))
             try:
-                self._add(group, row, line.number)
+                self._add(group, self._joined(own), line.number)
             except BadRow as error:
                 if not group.problem:
                     group.field, group.problem = f"line {line.number}: {error.field}", error.problem
@@ -101,7 +108,8 @@ class Translator:
                     piece.field, piece.problem = error.field, error.problem
             yield piece
 
-    def _add(self, group: _Group, row: Row, line: int) -> None:
+    def _add(self, group: _Group, row: dict[str, str], line: int) -> None:
+        group.row = group.row or row
         for name in self._shared:
             if row[name] != group.row[name]:
                 raise BadRow(name, f"is another than on line {group.line} of the same group; allowed: the same")
@@ -109,12 +117,19 @@ class Translator:
             for name, amount in maker.summands(row):
                 group.sums.setdefault((number, name), []).append(amount)
 
-    def _row(self, line: Line) -> dict[str, str]:
+    def _row(self, line: Line) -> Row:
         if line.problem:
             raise BadRow("line", line.problem)
+        return self._joined(self._own(line))
+
+    def _own(self, line: Line) -> dict[str, str]:
+        """The columns of the line itself; those of its joins are still empty."""
         row = self._absent.copy()
         for name, place in self._places:
             row[name] = self._renamed(name, line.cells[place])
+        return row
+
+    def _joined(self, row: dict[str, str]) -> dict[str, str]:
         for name, join in self._joins.items():
             for column, value in join.find(row):
                 row[f"{name}.{column}"] = self._renamed(f"{name}.{column}", value)

@@ -190,6 +190,17 @@ class SqliteJournal:
         sql = "WHERE place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
         return self._entries(sql, tenant, above, base + _LAST, limit)
 
+    def read_shard(self, tenant: str, after: int, upto: int, shard: int, count: int) -> list[Entry]:
+        """The entries above ``after`` up to ``upto`` of one of ``count`` shards of entities, and all voidings.
+
+        The shard of an entity is the code of its id's last character, modulo ``count``.
+        """
+        base = self._base(tenant)
+        sql = (
+            "WHERE place > ?2 AND place <= ?3 AND (unicode(substr(subject, -1)) % ?4 = ?5 OR type = ?6) ORDER BY place"
+        )
+        return self._entries(sql, tenant, base + after, base + upto, count, shard, EventVoided.TYPE)
+
     def entries(self, tenant: str, positions: Iterable[int]) -> list[Entry]:
         base = self._base(tenant)
         places = [base + position for position in positions if 0 < position <= _LAST]

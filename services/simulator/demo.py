@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -18,6 +19,7 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
+from projections.catalogue import BY_ID
 from projections.periods import add_months
 from services.clock import now_ms
 from services.journal.port import Tally
@@ -37,14 +39,14 @@ _ASKING_SHARE: Final = 0.4
 """Of the time, at most, goes into asking; the rest is for the stream."""
 _RESERVE: Final = 0.85
 """Of the seconds given, the history is paced to fit into so much."""
-_KNOWN_AFTER_DAYS: Final = 3
+_KNOWN_AFTER_DAYS: Final = 1
 """How long after a quarter's end its first figure is taken, to be compared with what is known later."""
 _SHANGHAI_MS: Final = 8 * 3600 * 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class AsKnown:
-    """One number as it was known a few days after its quarter, and as it is known now."""
+    """One number as it was known when its quarter was over, and as it is known now."""
 
     kpi: str
     period: str
@@ -53,7 +55,7 @@ class AsKnown:
     now: Value
 
     def sentence(self, lang: str) -> str:
-        """``Revenue 2025-Q3: 38.9M as known on 2025-10-04, 39.4M as known now.``"""
+        """``Revenue 2025-Q3: 38,916,240.10 as known on 2025-10-02, 39,401,877.35 as known now.``"""
         then, now = (_exact(value) for value in (self.value, self.now))
         if lang == "zh":
             return f"{self.period} {kpi_name(self.kpi, lang)}：{self.known_on} 时所知 {then}，现在所知 {now}。"
@@ -89,12 +91,7 @@ class Summary:
         head = f"{say('told', lang)} {self.told:,} = {self.accepted:,} {say('accepted', lang)} + {self.duplicates:,} "
         head += f"{say('duplicates', lang)} + {self.refused:,} {say('refused', lang)}; "
         head += f"{say('position', lang)} {self.position:,}; {self.events_per_s:,.0f} {say('events/s', lang)}"
-        units = {"gross_margin": "ratio", "win_rate": "ratio", "csat": "ratio", "nps": "score"}
-        counts = dict.fromkeys(("new_customers", "open_deals"), "count")
-        told = (
-            f"{kpi_name(kpi, lang)} {short(value, (units | counts).get(kpi, 'money'), lang)}"
-            for kpi, value in self.kpis.items()
-        )
+        told = (f"{kpi_name(kpi, lang)} {short(value, BY_ID[kpi].unit, lang)}" for kpi, value in self.kpis.items())
         lines = [head, f"{self.period}: " + ", ".join(told)]
         return "\n".join(lines + ([self.as_known.sentence(lang)] if self.as_known else []))
 
@@ -272,16 +269,20 @@ class _Demo:
         )
 
     def _as_known(self, after: date) -> AsKnown | None:
-        """Revenue of the last quarter that ended a month ago or more: known then, known now."""
+        """A number of the last quarter that ended a month ago or more, which has changed since where one has."""
         month = add_months(after, -1)
         quarter = month.replace(month=month.month - (month.month - 1) % 3, day=1)
         first = add_months(quarter, -3)
         if first < self._company.start:
             return None
         known_on = quarter + timedelta(days=_KNOWN_AFTER_DAYS)
-        then = read_value(self._books, "revenue", first, quarter, known_on.isoformat())
-        now = read_value(self._books, "revenue", first, quarter)
-        return AsKnown(kpi="revenue", period=_quarter(first), known_on=known_on.isoformat(), value=then, now=now)
+        kpi, then, now = "", None, None
+        for kpi in ("revenue", "touchpoints"):
+            then = read_value(self._books, kpi, first, quarter, known_on.isoformat())
+            now = read_value(self._books, kpi, first, quarter)
+            if then != now:
+                break
+        return AsKnown(kpi=kpi, period=_quarter(first), known_on=known_on.isoformat(), value=then, now=now)
 
 
 class _Stream:
@@ -310,4 +311,4 @@ def _quarter(first: date) -> str:
 
 
 def _exact(value: Value) -> str:
-    return "–" if value is None else f"{value:,}" if isinstance(value, int | float) else value
+    return "–" if value is None else f"{Decimal(str(value)):,}"

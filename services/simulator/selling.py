@@ -43,7 +43,7 @@ NEW_DATE: Final = 0.05
 NEW_OWNER: Final = 0.015
 NEW_PROBABILITY: Final = 0.02
 SLEEPS: Final = 0.025
-"""What may happen whenever a deal is worked on; for the rest of the times nothing does."""
+"""What may happen whenever a deal is worked on, if it is neither moved forward nor lost; mostly nothing does."""
 STEP_DAYS: Final = (2, 7)
 SLEEP_DAYS: Final = (45, 110)
 LOST_REOPENED: Final = 0.05
@@ -196,7 +196,7 @@ class Selling:
                 change(deal, at)
                 break
             roll -= share
-        if roll > 1 - SLEEPS - BACK - NEW_AMOUNT - NEW_DATE - NEW_OWNER - NEW_PROBABILITY:
+        if self._dice.chance(SLEEPS):
             day += self._dice.between(*SLEEP_DAYS)
         self._again(deal, day)
 

@@ -63,7 +63,7 @@ class Serving:
         self._keep(customer, at // DAY_S)
 
     def ask(self, customer: Customer, day: int, deal_id: str | None = None) -> None:
-        """How satisfied are you? Those who are in no mood at all answer more often than the lukewarm."""
+        """How satisfied are you?"""
         dice = self._dice
         feeling = min(1.0, max(0.0, customer.mood + 0.06 + 0.4 * dice.bell()))
         data: Data = {"kind": "csat", "score": str(1 + int(4 * feeling + 0.5))}

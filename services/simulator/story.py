@@ -83,6 +83,7 @@ class Story:
         """Do something on a day to come; with a region, on the first working day from then on."""
         if region is not None:
             day = self.almanac.next_working(day, china=region.china)
+        assert day > self.today.number, "the agenda of today is under way"
         self._agenda.setdefault(day, []).append((action, entity))
 
     def live(self, day: Day) -> None:

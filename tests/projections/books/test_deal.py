@@ -168,11 +168,11 @@ class TestCorrected:
         assert short(lines[2:], "cost") == [("03-25", "won", 0, 500, -1000)]
 
     def test_another_currency_takes_one_amount_out_and_puts_the_other_in(self) -> None:
-        lines = posted(won("20", "90.00", cost="30.00"), updated("25", amount="12.00", currency="USD"))
+        lines = posted(won("20", "90.00"), updated("25", amount="12.00", currency="USD"))
 
-        assert short(lines[2:], "currency", "cost") == [
-            ("03-25", "won", 0, -9000, "CNY", -3000),
-            ("03-25", "won", 0, 1200, "USD", 3000),
+        assert short(lines[2:], "currency") == [
+            ("03-25", "won", 0, -9000, "CNY"),
+            ("03-25", "won", 0, 1200, "USD"),
         ]
 
     def test_a_currency_without_decimals(self) -> None:
@@ -256,7 +256,7 @@ class TestAlways:
         for line in of(lines, "pipeline", "won"):
             assert line.since_ms <= line.at_ms
         if isinstance(last, DealWon):
-            assert won_value(lines) == {last.currency: minor(last.amount)}
+            assert won_value(lines) == ({last.currency: minor(last.amount)} if minor(last.amount) else {})
 
     @given(st.lists(TOLD, min_size=1, max_size=9))
     def test_every_visit_that_ends_was_begun(self, told: list[Told]) -> None:
@@ -272,6 +272,6 @@ class TestAlways:
 
 
 def won_value(lines: list[Posting]) -> dict[str, int]:
-    """What is booked, by currency, without what adds up to nothing; nothing at all in the currency of a free win."""
+    """What is booked, by currency, without what adds up to nothing."""
     found = totals(of(lines, "won"), "currency")
-    return {currency: amount for (currency,), (_, amount, _) in found.items()}
+    return {currency: amount for (currency,), (_, amount, _) in found.items() if amount}

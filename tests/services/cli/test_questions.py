@@ -7,6 +7,7 @@ import json
 import pytest
 
 from projections.catalogue import KPIS
+from services.cli import show
 from services.cli.session import Session
 from services.words import in_chinese
 from tests.services.cli.conftest import SEPTEMBER, Run, event, lines
@@ -136,7 +137,9 @@ def test_data_of_others_does_not_talk_to_the_terminal(run: Run) -> None:
     assert "[bold]x[/bold]" in run("kpi", "deals_created", "--by", "attributes.note").out
 
 
-@pytest.mark.parametrize("name", ["period", "reason", *sorted({part.name for kpi in KPIS for part in kpi.parts})])
+@pytest.mark.parametrize(
+    "name", ["period", "reason", *sorted({show.part(part.name) for kpi in KPIS for part in kpi.parts})]
+)
 def test_every_heading_is_known_in_chinese(name: str) -> None:
     assert in_chinese(name) != name
 

@@ -1,0 +1,1 @@
+"""What it means: every rule of books, ledger, KPIs and questions."""

@@ -1,0 +1,1 @@
+"""The books, rule by rule."""

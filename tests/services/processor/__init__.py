@@ -1,0 +1,1 @@
+"""The processors: journal to ledger, in order, in parallel, through crashes."""

@@ -1,0 +1,1 @@
+"""Reading history again: digest, rebuild, verify."""

@@ -1,0 +1,1 @@
+"""The ledger store: the contract of its port, crashes, damage."""
