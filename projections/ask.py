@@ -59,7 +59,9 @@ class Asker:
         currency = question.currency or self.definitions.calendar.currency
         planner = Planner(question, self._tenant, self._position, self.definitions, currency)
         stretch = self.periods(question)
-        values = {part.name: self._part(part, stretch, planner, question) for part in question.kpi.parts}
+        values: dict[str, dict[Place, Value]] = {}
+        for parts in _together(question.kpi.parts):
+            values |= self._parts(parts, stretch, planner, question)
         found = [
             self._row(question, stretch[number], number, cell, values)
             for number, cell in _grid(question, values, len(stretch))
@@ -107,36 +109,56 @@ class Asker:
         count, first, last = rows[0]
         return (first, last) if count else (self.now_ms, self.now_ms)
 
-    def _part(self, part: Part, stretch: Sequence[Period], planner: Planner, question: Question) -> dict[Place, Value]:
-        windows = spans(part, stretch, self.now_ms, self.definitions.calendar)
-        match part.special:
+    def _parts(
+        self, parts: Sequence[Part], stretch: Sequence[Period], planner: Planner, question: Question
+    ) -> dict[str, dict[Place, Value]]:
+        """The values of parts that are read together, by name."""
+        first = parts[0]
+        windows = spans(first, stretch, self.now_ms, self.definitions.calendar)
+        match first.special:
             case "rep_days":
                 if question.grain == "hour":
                     raise BadQuestion("grain", "'hour' is finer than a working day; allowed: day or coarser")
-                return rep_days(question, windows, self.definitions, self.now_ms)
+                return {first.name: rep_days(question, windows, self.definitions, self.now_ms)}
             case "lifespan":
-                return {}
-        select = planner.select(part, windows)
+                return {first.name: {}}
+        select = planner.select(parts, windows)
         rows = self._run(select.sql, select.parameters)
-        if part.stat == "sum":
-            return self._sums(part, windows, rows, planner, len(question.by))
+        dims, values = len(question.by), len(parts)
+        if first.stat == "sum":
+            return {
+                part.name: self._sums(part, windows, rows, planner, dims, place - values)
+                for place, part in enumerate(parts)
+            }
         starts = {window.start: number for number, window in enumerate(windows)}
-        covering = part.source is not None and bool(part.source.covers)
-        return {(row[0] if covering else starts[row[0]], _cell(row[1:-1])): Fraction(row[-1]) for row in rows}
+        covering = first.source is not None and bool(first.source.covers)
+        return {
+            part.name: {
+                (row[0] if covering else starts[row[0]], _cell(row[1 : 1 + dims])): Fraction(row[place - values])
+                for row in rows
+            }
+            for place, part in enumerate(parts)
+        }
 
     def _sums(
-        self, part: Part, windows: Sequence[Span], rows: Iterable[tuple[Any, ...]], planner: Planner, dims: int
+        self,
+        part: Part,
+        windows: Sequence[Span],
+        rows: Iterable[tuple[Any, ...]],
+        planner: Planner,
+        dims: int,
+        column: int,
     ) -> dict[Place, Value]:
         """Sums between edges, put together to windows."""
         between = edges(windows)
         places = {edge: number for number, edge in enumerate(between)}
         sums: dict[tuple[Cell, tuple[Any, ...]], list[tuple[int, Value]]] = {}
         for row in rows:
-            value: Value = Fraction(row[-1])
-            rest = row[1 + dims : -1]
+            value: Value = Fraction(row[column])
             if part.unit == "money":
-                value, rest = self.converted(row[-1], rest[0], rest[1], planner), rest[2:]
-            sums.setdefault((_cell(row[1 : 1 + dims]), rest), []).append((places[row[0]], value))
+                value = self.converted(row[column], row[1 + dims], row[2 + dims], planner)
+            weight = row[3 + dims : 6 + dims] if part.weighted else ()
+            sums.setdefault((_cell(row[1 : 1 + dims]), weight), []).append((places[row[0]], value))
         found: dict[Place, Value] = {}
         for (cell, weight), added in sums.items():
             for number, total in _windowed(windows, between, added):
@@ -179,6 +201,15 @@ class Asker:
             if part.special == "lifespan":
                 parts[part.name] = self._lifespan
         return Row(period, cell, question.kpi.formula.value(parts), parts)
+
+
+def _together(parts: Iterable[Part]) -> list[list[Part]]:
+    """Parts that one statement can read: of one source, window and kind of statistic."""
+    groups: dict[tuple[object, ...], list[Part]] = {}
+    for part in parts:
+        alone = part if part.special or part.stat == "median" else None
+        groups.setdefault((part.source, part.window, part.stat, part.weighted, alone), []).append(part)
+    return list(groups.values())
 
 
 def _windowed(
@@ -258,7 +289,7 @@ def stint_days(
     calendar = definitions.calendar
     wanted = dict(question.where)
     stints = sorted(definitions.stints(), key=lambda stint: (stint.rep_id, stint.from_ms))
-    for stint, after in zip(stints, [*stints[1:], None], strict=True):
+    for stint, after in zip(stints, [*stints[1:], None], strict=False):
         if any((getattr(stint, name) or "") not in values for name, values in wanted.items()):
             continue
         until = min(stint.to_ms or now_ms + 1, now_ms + 1)

@@ -87,9 +87,9 @@ net_profit = gross_profit - spend
 
 won_value = _money("won_value", sources.WINS)
 lost_value = _money("lost_value", sources.LOSSES)
-cohort = _count("created", sources.DEAL_COHORT)
-cohort_won = _count("won", sources.DEAL_COHORT, expression="count * won")
-cohort_open = _count("open", sources.DEAL_COHORT, expression="count * open")
+cohort = _count("created", sources.DEAL_COHORT, expression="if(measure = 'created', count, 0)")
+cohort_won = _count("won", sources.DEAL_COHORT, expression="if(outcome = 'won', count, 0)")
+cohort_open = _count("open", sources.DEAL_COHORT, expression="if(measure = 'created', count, -count)")
 leads = _count("leads", sources.LEAD_COHORT)
 converted = _count("converted", sources.LEAD_COHORT, expression="count * won")
 

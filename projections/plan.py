@@ -12,11 +12,15 @@ from projections.definitions import Calendar, Definitions
 from projections.formula import Part
 from projections.periods import FOREVER, Period, a_year_before, wall_ms
 from projections.question import Question
-from projections.sources import KNOWN, Source, net, postings
+from projections.sources import KNOWN, Source, postings, standing
 
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
-_RATE_EDGE: Final = "roundDown(p.basis_ms, {fx_edges:Array(Int64)})"
+_NEVER: Final = "toInt64(9000000000000000)"
+_RATE_EDGE: Final = f"""if(
+    p.basis_ms < transform(p.currency, {{fx_currencies:Array(String)}}, {{fx_firsts:Array(Int64)}}, {_NEVER}),
+    p.basis_ms, roundDown(p.basis_ms, {{fx_edges:Array(Int64)}}))"""
+"""From when on the rate of a line holds. Lines without a rate stay apart by moment: only those of one moment cancel."""
 _WITHIN: Final = "p.at_ms >= {lo:Int64} AND p.at_ms < {hi:Int64}"
 
 
@@ -67,17 +71,20 @@ class Planner:
         self.fx_edges: Final = [FOREVER[0], *sorted({at for rates in self.rates.values() for at, _ in rates})]
         self.base: Final = {"tenant": tenant, "cut": position}
 
-    def select(self, part: Part, windows: Sequence[Span]) -> Select:
-        """Rows of (edge or window number, dims…, [currency, rate edge], [pipeline, stage, probability], value)."""
-        source = part.source
+    def select(self, parts: Sequence[Part], windows: Sequence[Span]) -> Select:
+        """Rows of (edge or window number, dims…, [currency, rate edge], [pipeline, stage, probability], values…).
+
+        The parts share their source, window and kind of statistic; there is a value for each.
+        """
+        source = parts[0].source
         assert source is not None
         groups = ["p.place AS bucket" if source.covers else f"{self._bucket(source)} AS bucket", *self._dims(source)]
-        if part.unit == "money":
+        if any(part.unit == "money" for part in parts):
             groups += ["p.currency AS currency", f"if(currency = {{currency:String}}, 0, {_RATE_EDGE}) AS rate_edge"]
-        if part.weighted:
+        if parts[0].weighted:
             groups += ["p.pipeline AS its_pipeline", "p.stage AS its_stage", "p.probability_ppm AS its_ppm"]
-        body = f"FROM {self._rows(part)} WHERE {self._within(source)}{self._filters(source)}"
-        return Select(_aggregate(part, groups, body), self._parameters(part, windows))
+        body = f"FROM {self._rows(parts)} WHERE {self._within(source)}{self._filters(source)}"
+        return Select(_aggregate(parts, groups, body), self._parameters(source, windows))
 
     def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity, customer, currency, rate edge, pipeline, stage, probability, contribution).
@@ -93,16 +100,16 @@ class Planner:
         groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
         value = f"sum({part.expression})" if part.stat == "sum" else f"countIf({part.condition or 'p.count > 0'})"
         where = f"{self._within(source)}{self._filters(source)}{self._matching(source)}"
-        rows = self._rows(part)
+        rows = self._rows([part])
         sql = f"SELECT {groups}, {value} AS contribution FROM {rows} WHERE {where} GROUP BY ALL ORDER BY its_0"
-        return Select(sql, self._parameters(part, [window]) | _cell_values(cell))
+        return Select(sql, self._parameters(source, [window]) | _cell_values(cell))
 
     def left_out(self, source: Source, which: str, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity) that might be expected in a cell of this source but do not count."""
         rows = f"({postings(which, self._wanted(source))}) AS p{self._organisation(source)}"
         where = f"{_WITHIN}{self._filters(source)}{self._matching(source)}"
         sql = f"SELECT p.event, p.book, p.entity FROM {rows} WHERE {where} GROUP BY ALL HAVING sum(p.count) > 0"
-        parameters = self._parameters(Part(name="left_out", source=source), [window])
+        parameters = self._parameters(source, [window])
         return Select(sql, parameters | _cell_values(cell))
 
     def _matching(self, source: Source) -> str:
@@ -111,11 +118,12 @@ class Planner:
             for place, expression in enumerate(self._dims(source))
         )
 
-    def _rows(self, part: Part) -> str:
-        source = part.source
+    def _rows(self, parts: Sequence[Part]) -> str:
+        source = parts[0].source
         assert source is not None
-        extra = [name for name in ("category", "outcome") if name in part.expression]
-        extra += ["pipeline", "stage", "probability_ppm"] if part.weighted else []
+        expressions = " ".join(part.expression for part in parts)
+        extra = [name for name in ("category", "measure", "outcome") if name in expressions]
+        extra += ["pipeline", "stage", "probability_ppm"] if parts[0].weighted else []
         wanted = tuple(dict.fromkeys([*self._wanted(source), *extra]))
         if not source.covers:
             return f"({source.sql(wanted)}) AS p{self._organisation(source)}"
@@ -152,7 +160,7 @@ class Planner:
         """The customer's region and segment in force at the window."""
         if not any(name in _OF_CUSTOMER for name in self._asked(source)):
             return ""
-        stood = net(("profile",), "customer, at_ms, event", _OF_CUSTOMER)
+        stood = standing("measure = 'profile'", "customer, at_ms, event, region, segment")
         latest = ", ".join(f"argMax({name}, event) AS f_{name}" for name in _OF_CUSTOMER)
         moment = "p.s" if "from_ms" in source.covers else "p.e"
         return f""" ASOF LEFT JOIN (
@@ -200,9 +208,7 @@ class Planner:
             return _WITHIN
         return f"if(p.local = 1, p.at_ms >= {{wall_lo:Int64}} AND p.at_ms < {{wall_hi:Int64}}, {_WITHIN})"
 
-    def _parameters(self, part: Part, windows: Sequence[Span]) -> dict[str, Any]:
-        source = part.source
-        assert source is not None
+    def _parameters(self, source: Source, windows: Sequence[Span]) -> dict[str, Any]:
         between = edges(windows)
         wall = [wall_ms(edge, self._definitions.calendar) for edge in between] if source.local else between
         told: dict[str, Any] = dict(self.base) | {"edges": between, "lo": between[0], "hi": between[-1]}
@@ -210,6 +216,8 @@ class Planner:
         told |= {"starts": [window.start for window in windows], "ends": [window.end for window in windows]}
         told |= {"places": list(range(len(windows)))}
         told |= {"currency": self.currency, "fx_edges": self.fx_edges}
+        told["fx_currencies"] = list(self.rates) or [""]
+        told["fx_firsts"] = [rates[0][0] for rates in self.rates.values()] or [FOREVER[1]]
         told |= self._stages(max(window.end for window in windows))
         for place, (_, values) in enumerate(self._question.where):
             told[f"where{place}"] = list(values)
@@ -226,18 +234,22 @@ class Planner:
         return {"stage_keys": list(ranks) or ["\t"], "stage_ranks": list(ranks.values()) or [-1]}
 
 
-def _aggregate(part: Part, groups: list[str], body: str) -> str:
+def _aggregate(parts: Sequence[Part], groups: list[str], body: str) -> str:
     told = ", ".join(groups)
-    if part.stat == "sum":
-        total = f"sum(toInt128({part.expression}))" if part.unit != "count" else f"sum({part.expression})"
-        return f"SELECT {told}, {total} AS value {body} GROUP BY ALL"
-    if part.stat == "distinct":
-        counted = f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
-        return f"SELECT {told}, {counted} AS value {body} GROUP BY ALL"
+    if parts[0].stat != "median":
+        values = ", ".join(f"{_value(part)} AS value{place}" for place, part in enumerate(parts))
+        return f"SELECT {told}, {values} {body} GROUP BY ALL"
+    part = parts[0]
     names = ", ".join(group.rpartition(" AS ")[2] for group in groups)
     keys = ", ".join(f"p.{key.strip()}" for key in part.key.split(","))
     one = f"SELECT {told}, any({part.expression}) AS one {body} GROUP BY {names}, {keys} HAVING sum(p.count) > 0"
     return f"SELECT {names}, quantileExactInclusive(0.5)(one) AS value FROM ({one}) GROUP BY ALL"
+
+
+def _value(part: Part) -> str:
+    if part.stat == "sum":
+        return f"sum({part.expression})" if part.unit == "count" else f"sum(toInt128({part.expression}))"
+    return f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
 
 
 def _cell_values(cell: Sequence[str | None]) -> dict[str, str]:

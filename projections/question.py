@@ -75,10 +75,9 @@ def question(
         raise BadQuestion("limit", f"{limit} is out of range; allowed: 1 or more")
     dims = list(dict.fromkeys(_dimension(found, name, "by") for part in by for name in part.split(",")))
     dims += [name for name in sorted(found.needs) if name not in dims]
-    if order is not None and order.lstrip("-") not in ("period", "value", *dims):
-        raise BadQuestion(
-            "order", f"{order!r} is not known; allowed: period, value, {', '.join(dims)}, with - for falling"
-        )
+    orders = ("period", "value", *dims)
+    if order is not None and order.removeprefix("-") not in orders:
+        raise BadQuestion("order", f"{order!r} is not known; allowed: {', '.join(orders)}, with - for falling")
     return Question(found, tuple(dims), _filters(found, where), grain, from_, to, as_of, currency, limit, order)
 
 

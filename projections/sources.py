@@ -62,13 +62,18 @@ def postings(which: str, wanted: Columns) -> str:
         FROM {{postings}} WHERE {KNOWN} AND {which}"""
 
 
-def net(measures: tuple[str, ...], key: str, wanted: Iterable[str], also: str = "1") -> str:
-    """The lines that stand: each ``key`` whose counts add up to more than nothing, with its latest dimensions."""
-    keys = ", ".join(f"p.{name} AS {name}" for name in key.split(", "))
-    latest = "".join(f", argMaxIf(p.{name}, p.position, p.count > 0) AS {name}" for name in wanted)
+def standing(which: str, columns: str) -> str:
+    """The lines that stand among those of ``which``: counted, and not taken back by a later restatement.
+
+    Of an event at most one such line stands: where some were taken back, the latest, if any is left.
+    """
+    known = f"FROM {{postings}} WHERE {KNOWN} AND {which}"
+    restated = f"SELECT event {known} AND count < 0"
+    latest = f"""
+        SELECT event, maxIf(position, count > 0) {known} AND event IN ({restated})
+        GROUP BY event HAVING sum(count) > 0"""
     return f"""
-        SELECT {keys}, sum(p.count) AS standing{latest} FROM {{postings}} AS p
-        WHERE {KNOWN} AND {_in(measures)} AND {also} GROUP BY {key} HAVING standing > 0"""
+        SELECT {columns} {known} AND count > 0 AND (event NOT IN ({restated}) OR (event, position) IN ({latest}))"""
 
 
 def _columns(wanted: Iterable[str]) -> str:
@@ -98,39 +103,28 @@ def _cycles(wanted: Columns) -> str:
                 deal IN (SELECT its_deal FROM wins) OR (lead != '' AND lead IN (SELECT its_lead FROM wins)))
             GROUP BY event, deal, lead, at_ms HAVING sum(count) > 0)
         SELECT w.*, until_ms - since_ms AS from_deal_ms, until_ms - least(since_ms,
-            if(d.deal = '', since_ms, d.first_ms), if(l.lead = '', since_ms, l.first_ms)) AS cycle_ms
+            if(d.of_deal = '', since_ms, d.first_ms), if(l.of_lead = '', since_ms, l.first_ms)) AS cycle_ms
         FROM wins AS w
-        LEFT JOIN (SELECT deal, min(at_ms) AS first_ms FROM contacts WHERE deal != '' GROUP BY deal) AS d
-            ON w.its_deal = d.deal
-        LEFT JOIN (SELECT lead, min(at_ms) AS first_ms FROM contacts WHERE lead != '' GROUP BY lead) AS l
-            ON w.its_lead = l.lead"""
+        LEFT JOIN (SELECT deal AS of_deal, min(at_ms) AS first_ms FROM contacts WHERE deal != '' GROUP BY deal) AS d
+            ON w.its_deal = d.of_deal
+        LEFT JOIN (SELECT lead AS of_lead, min(at_ms) AS first_ms FROM contacts WHERE lead != '' GROUP BY lead) AS l
+            ON w.its_lead = l.of_lead"""
 
 
-_WON_DEALS: Final = f"""
-    SELECT deal AS won_deal, argMaxIf(lead, (at_ms, event), count > 0) AS won_lead
-    FROM {{postings}} WHERE {KNOWN} AND measure = 'won' GROUP BY deal HAVING sum(count) > 0"""
-_OPEN_DEALS: Final = f"""
-    SELECT deal AS open_deal
-    FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' GROUP BY deal HAVING sum(count) > 0"""
-
-
-def _deal_cohort(wanted: Columns) -> str:
-    created = f"SELECT *, deal AS its_deal FROM {{postings}} WHERE {KNOWN} AND measure = 'created' AND {IN_RANGE}"
-    return f"""
-        SELECT at_ms, event, book, entity, count, basis_ms, won_deal != '' AS won, open_deal != '' AS open
-            {_columns(wanted)}
-        FROM ({created}) AS c
-        LEFT JOIN ({_WON_DEALS}) AS w ON c.its_deal = w.won_deal
-        LEFT JOIN ({_OPEN_DEALS}) AS o ON c.its_deal = o.open_deal"""
+_WON_DEALS: Final = (
+    f"SELECT deal FROM {{postings}} WHERE {KNOWN} AND measure = 'won' GROUP BY deal HAVING sum(count) > 0"
+)
+_CLOSED_DEALS: Final = f"""
+    SELECT deal FROM {{postings}} WHERE {KNOWN} AND measure IN ('won', 'lost') GROUP BY deal HAVING sum(count) > 0"""
+_WON_LEADS: Final = f"""
+    SELECT argMaxIf(lead, (at_ms, event), count > 0) AS won_lead FROM {{postings}}
+    WHERE {KNOWN} AND measure = 'won' GROUP BY deal HAVING sum(count) > 0 AND won_lead != ''"""
 
 
 def _lead_cohort(wanted: Columns) -> str:
-    created = f"SELECT *, lead AS its_lead FROM {{postings}} WHERE {KNOWN} AND measure = 'lead_created' AND {IN_RANGE}"
     return f"""
-        SELECT at_ms, event, book, entity, count, basis_ms, won_lead != '' AS won{_columns(wanted)}
-        FROM ({created}) AS c
-        LEFT JOIN (SELECT DISTINCT won_lead FROM ({_WON_DEALS}) WHERE won_lead != '') AS w
-            ON c.its_lead = w.won_lead"""
+        SELECT at_ms, event, book, entity, count, basis_ms, lead IN ({_WON_LEADS}) AS won{_columns(wanted)}
+        FROM {{postings}} WHERE {KNOWN} AND measure = 'lead_created' AND {IN_RANGE}"""
 
 
 def _rank(stage: str) -> str:
@@ -146,20 +140,18 @@ def _later(stage: str, rank: str, than: str, than_rank: str) -> str:
 
 def _entries(wanted: Columns) -> str:
     """Deals entering a stage, each with where it went afterwards."""
-    also = _without(("basis_ms", *wanted), "deal", "pipeline", "stage")
-    key = "book, entity, deal, pipeline, stage, at_ms, event"
-    entered = net(("pipeline",), key, also, "outcome = 'entered' AND p.at_ms >= {lo:Int64} AND p.at_ms < {hi:Int64}")
-    stops = net(("pipeline",), "deal, pipeline, stage, at_ms, event", (), "outcome = 'entered'")
-    later = _later("x.3", "x.4", "e.stage", "e.its_rank")
+    own = ("at_ms", "event", "stage", "its_rank", "pipeline", "basis_ms")
+    also = _without(wanted, *own, "deal")
+    path = ", ".join((*own, *also))
+    names = "".join(f", e.{place} AS {name}" for place, name in enumerate((*own, *also), 1))
+    later = _later("x.3", "x.4", "e.3", "e.4")
+    stops = standing("measure = 'pipeline' AND outcome = 'entered'", f"*, {_rank('stage')} AS its_rank")
+    deals = f"SELECT deal, groupArray(({path})) AS path FROM ({stops}) GROUP BY deal"
     return f"""
-        SELECT e.*, 1 AS count, o.open_deal != '' AND NOT reached AS open,
-            w.won_deal != '' OR arrayExists(x -> (x.1, x.2) > (e.at_ms, e.event) AND {later}, s.path) AS reached
-        FROM (SELECT *, {_rank("stage")} AS its_rank FROM ({entered})) AS e
-        LEFT JOIN (
-            SELECT deal AS its_deal, groupArray((at_ms, event, stage, {_rank("stage")})) AS path
-            FROM ({stops}) GROUP BY deal) AS s ON e.deal = s.its_deal
-        LEFT JOIN ({_WON_DEALS}) AS w ON e.deal = w.won_deal
-        LEFT JOIN ({_OPEN_DEALS}) AS o ON e.deal = o.open_deal"""
+        SELECT 'deal' AS book, deal AS entity, deal, 1 AS count{names},
+            deal IN ({_WON_DEALS}) OR arrayExists(x -> (x.1, x.2) > (e.1, e.2) AND {later}, path) AS reached,
+            NOT reached AND deal NOT IN ({_CLOSED_DEALS}) AS open
+        FROM ({deals}) ARRAY JOIN path AS e WHERE e.1 >= {{lo:Int64}} AND e.1 < {{hi:Int64}}"""
 
 
 def _visits(wanted: Columns) -> str:
@@ -175,9 +167,13 @@ _PURCHASES: Final = ("won", "order", "fulfilment")
 
 
 def _first_purchases(wanted: Columns) -> str:
-    also = _without(("basis_ms", *wanted), "customer")
-    stood = net(_PURCHASES, "book, entity, customer, at_ms, event", also, "outcome = '' AND customer != ''")
-    return f"SELECT *, 1 AS count FROM ({stood}) ORDER BY at_ms, event LIMIT 1 BY customer"
+    own = ("at_ms", "event", "book", "entity", "basis_ms")
+    columns = (*own, *_without(wanted, "customer", *own))
+    stood = standing(f"{_in(_PURCHASES)} AND outcome = '' AND customer != ''", ", ".join(("customer", *columns)))
+    first = ", ".join(f"first.{place} AS {name}" for place, name in enumerate(columns, 1))
+    return f"""
+        SELECT customer, {first}, 1 AS count FROM (
+            SELECT customer, min(({", ".join(columns)})) AS first FROM ({stood}) GROUP BY customer)"""
 
 
 _NEVER: Final = "toInt64(9000000000000000)"
@@ -193,8 +189,8 @@ def _taken_back(measure: str, bought: str, also: str) -> str:
 
 def _purchases(measures: tuple[str, ...], wanted: Columns) -> str:
     """Purchases above nothing, and returns of customers, with the moment each was taken back."""
-    worth = "customer != '' AND (measure = 'returned' OR (outcome = '' AND (amount > 0 OR count < 0)))"
-    stood = net(measures, "book, entity, customer, at_ms, event", wanted, worth)
+    worth = f"{_in(measures)} AND customer != '' AND outcome = '' AND (amount != 0 OR measure = 'returned')"
+    stood = standing(worth, ", ".join(("book", "entity", "customer", "at_ms", "event", *wanted)))
     return f"""
         SELECT s.*, if(t.back_ms = 0, {_NEVER}, t.back_ms) AS back_ms FROM ({stood}) AS s
         LEFT JOIN (
@@ -204,16 +200,24 @@ def _purchases(measures: tuple[str, ...], wanted: Columns) -> str:
 
 
 def _buyers(wanted: Columns) -> str:
-    return f"SELECT *, 1 AS count FROM ({_purchases(('won', 'order'), _without(wanted, 'customer'))})"
+    """Customers with all they bought, by where it belongs."""
+    also = _without(wanted, "customer", "basis_ms")
+    basis = ", min(b.basis_ms) AS basis_ms" if "basis_ms" in wanted else ""
+    bought = _purchases(("won", "order"), _without(wanted, "customer"))
+    return f"""
+        SELECT customer{_columns(also)}{basis}, groupArray((b.at_ms, back_ms)) AS bought, 1 AS count,
+            min(b.event) AS event, argMin(b.book, b.event) AS book, argMin(b.entity, b.event) AS entity
+        FROM ({bought}) AS b GROUP BY customer{_columns(also)}"""
 
 
 def _members(wanted: Columns) -> str:
     """Customers, from the purchase or return that made them active to their leaving or its being taken back."""
     also = _without(wanted, "customer")
     first = "".join(f", argMin({name}, (at_ms, m.event)) AS {name}" for name in ("book", "entity", *also))
-    churns = f"""
-        SELECT customer AS churner, arraySort(groupArray((at_ms, event))) AS churns
-        FROM ({net(("churned",), "customer, at_ms, event", ())}) GROUP BY customer"""
+    left = standing("measure = 'churned'", "customer, at_ms, event")
+    churns = (
+        f"SELECT customer AS churner, arraySort(groupArray((at_ms, event))) AS churns FROM ({left}) GROUP BY churner"
+    )
     begun = f"""
         SELECT customer, at_ms, event, book, entity, back_ms{_columns(also)}, churns
         FROM ({_purchases(("won", "order", "returned"), also)}) AS p
@@ -229,12 +233,14 @@ def _members(wanted: Columns) -> str:
 
 def _latest_answers(kind: str) -> Callable[[Columns], str]:
     def sql(wanted: Columns) -> str:
-        also = _without(("basis_ms", "outcome", *wanted), "respondent", "kind")
-        stood = net(("answer",), "book, entity, respondent, kind, at_ms, event", also, f"kind = '{kind}'")
+        own = ("at_ms", "event", "book", "entity", "basis_ms", "outcome")
+        columns = (*own, *_without(wanted, "respondent", *own))
+        told = standing(f"measure = 'answer' AND kind = '{kind}' AND {IN_RANGE}", ", ".join(("respondent", *columns)))
+        last = ", ".join(f"last.{place} AS {name}" for place, name in enumerate(columns, 1))
         return f"""
-            SELECT *, 1 AS count
-            FROM (SELECT *, roundDown(at_ms, {{edges:Array(Int64)}}) AS its_period FROM ({stood}) WHERE {IN_RANGE})
-            ORDER BY at_ms DESC, event DESC LIMIT 1 BY its_period, respondent"""
+            SELECT respondent, {last}, 1 AS count FROM (
+                SELECT respondent, max(({", ".join(columns)})) AS last
+                FROM ({told}) GROUP BY respondent, roundDown(at_ms, {{edges:Array(Int64)}}))"""
 
     return sql
 
@@ -282,9 +288,7 @@ CYCLES: Final = Source(
                 SELECT lead FROM {{postings}}
                 WHERE {KNOWN} AND measure = 'won' AND entity IN {{entities:Array(String)}})))""",
 )
-DEAL_COHORT: Final = Source(
-    "deal_cohort", "deals created, and what became of them", DEAL, ("created", "won"), _deal_cohort
-)
+DEAL_COHORT: Final = lines("created", "cohort", dims=DEAL, words="deals created, and what became of them")
 LEAD_COHORT: Final = Source(
     "lead_cohort",
     "leads created, and whether a deal of theirs was won",
@@ -319,7 +323,7 @@ BUYERS: Final = Source(
     ("won", "order", "order_returned"),
     _buyers,
     related=_OF_CUSTOMERS,
-    covers="at_ms >= s AND at_ms < e AND back_ms >= e",
+    covers="arrayExists(x -> x.1 >= s AND x.1 < e AND x.2 >= e, bought)",
 )
 MEMBERS: Final = Source(
     "members",

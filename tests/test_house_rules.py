@@ -395,9 +395,7 @@ def test_every_rule_is_shown_an_offence_and_an_innocent() -> None:
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
-    assert folders_without_init(["events/a.py"]) == [
-        "events/: no package; add an __init__.py with a docstring"
-    ]
+    assert folders_without_init(["events/a.py"]) == ["events/: no package; add an __init__.py with a docstring"]
     assert not folders_without_init(modules())
 
 

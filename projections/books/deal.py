@@ -1,7 +1,7 @@
 """The book of a deal: created, in the pipeline, won or lost, and taken back.
 
-Measures: ``created`` (count), ``pipeline`` (count and amount of what is open, by stage), ``won`` (count, amount
-and cost) and ``lost`` (count and amount).
+Measures: ``created`` (count), ``cohort`` (count: what became of it, at the moment it was created), ``pipeline`` (count
+and amount of what is open, by stage), ``won`` (count, amount and cost) and ``lost`` (count and amount).
 """
 
 from typing import Final
@@ -26,8 +26,8 @@ class DealBook:
     """One deal, folded over its events in the order they occurred."""
 
     __slots__ = (
-        "amount", "booked", "closed", "cost", "cost_currency", "created_ms", "currency", "dims", "entered_ms",
-        "open_line", "status",
+        "amount", "booked", "closed", "cost", "cost_currency", "created", "created_ms", "currency", "dims",
+        "entered_ms", "open_line", "status",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -41,6 +41,7 @@ class DealBook:
         self.booked: Worth = {}
         """What was posted for the win or loss that stands."""
         self.created_ms = 0
+        self.created: Posting | None = None
         self.entered_ms = 0
         self.open_line: Posting | None = None
         """The line that holds the deal in the pipeline now."""
@@ -85,14 +86,13 @@ class DealBook:
             assert event.currency is not None, "the codec names the currency of every amount"
             self.amount, self.currency = minor(event.amount), event.currency
         self.dims = merged(self.dims, event, **also)
-        if not self.dims.pipeline:
-            self.dims = replace(self.dims, pipeline="default")
         if isinstance(event, DealUpdated) and event.probability is not None:
             self.dims = replace(self.dims, probability_ppm=_millionths(event.probability))
 
     def _create(self, fact: Fact, lines: list[Posting]) -> None:
         self.status, self.created_ms = "open", fact.at_ms
-        lines.append(replace(self._line(fact, "created", self.dims), count=1))
+        self.created = replace(self._line(fact, "created", self.dims), count=1)
+        lines.append(self.created)
         if isinstance(fact.data, DealWon | DealLost):
             return
         self._enter(fact, lines)
@@ -154,6 +154,7 @@ class DealBook:
         line = replace(self._line(fact, status, dims), since_ms=self.created_ms, until_ms=fact.at_ms)
         self.closed, self.booked = line, self._worth()
         lines += _booked(replace(line, count=1), self.booked)
+        lines.append(self._cohort(status, 1))
 
     def _take_back(self, fact: Fact, lines: list[Posting]) -> None:
         """A credit note: the win or loss is reversed now, the earlier period stands."""
@@ -163,6 +164,7 @@ class DealBook:
         dims = replace(self.dims, outcome="taken_back", reason=closed.dims.reason, competitor=closed.dims.competitor)
         line = replace(closed, at_ms=fact.at_ms, basis_ms=fact.at_ms, event=fact.position, dims=dims, count=-1)
         lines += _booked(line, _less({}, self.booked))
+        lines.append(self._cohort(closed.measure, -1))
 
     def _correct_win(self, fact: Fact, lines: list[Posting]) -> None:
         """An amount or cost told after the win: the difference is posted now."""
@@ -174,6 +176,11 @@ class DealBook:
         line = replace(line, since_ms=self.created_ms, until_ms=self.closed.until_ms)
         lines += _booked(line, _less(worth, self.booked))
         self.booked = worth
+
+    def _cohort(self, outcome: str, count: int) -> Posting:
+        created = self.created
+        assert created is not None, "a deal that closes was created"
+        return replace(created, measure="cohort", dims=replace(created.dims, outcome=outcome), count=count)
 
     def _worth(self) -> Worth:
         """What the deal brings, and for a win what it costs; each in the currency it was told in."""

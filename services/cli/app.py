@@ -35,6 +35,7 @@ VERBS: Final = (
 ERRORS: Final = {
     "services.workspace:WorkspaceError": FAILED,
     "services.store.port:StoreError": FAILED,
+    "services.processor.parallel:HelperFailed": FAILED,
     "services.journal.port:JournalError": FAILED,
     "services.importer.mapping:MappingError": BAD_USAGE,
     "projections.question:BadQuestion": BAD_USAGE,

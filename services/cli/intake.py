@@ -5,8 +5,8 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -16,11 +16,17 @@ from services.cli import show
 from services.cli.session import BAD_USAGE, FINE, SOME_REFUSED, Problem, Session, shared
 
 if TYPE_CHECKING:
+    from services.ingest import BatchReport, RefusedLine
+    from services.processor.parallel import ParallelPoster
     from services.workspace import Workspace
 
 STDIN: Final = Path("-")
 SHOWN: Final = 10
 """Refusals that a person is shown at once."""
+LONG: Final = 50_000
+"""So many events are worth a process of their own that posts while others are told."""
+RANGE: Final = 25_000
+"""Events that it is handed at once."""
 _GZIP: Final = b"\x1f\x8b"
 _FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _FILE_OR_STDIN: Final = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
@@ -62,32 +68,50 @@ def import_(session: Session, system: str, files: tuple[Path, ...], mapping: Pat
 
 
 def _ingest_files(session: Session, workspace: "Workspace", files: tuple[Path, ...]) -> dict[str, Any]:
+    """Tell all files. A long telling is posted while it goes on, by a process of its own."""
+    total = None if STDIN in files else sum(path.stat().st_size for path in files)
+    result: dict[str, Any] = {"accepted": 0, "duplicates": 0, "refused": [], "position": 0}
+    tenant = workspace.settings.tenant
+    along: ParallelPoster | None = None
+    with session.progress("telling", total, sized=True) as advance, ExitStack() as opened:
+        for path in files:
+            for report in _ingest_file(workspace, path, advance):
+                result["accepted"] += report.accepted
+                result["duplicates"] += report.duplicates
+                result["refused"] += [_refusal(line, path if len(files) > 1 else None) for line in report.refused]
+                result["position"] = max(result["position"], report.position)
+                if along is None and result["accepted"] >= LONG:
+                    along = opened.enter_context(workspace.posting_along(tenant))
+                if along is not None:
+                    along.feed(RANGE)
+                    along.collect()
+        if along is not None:
+            along.feed()
+            along.finish()
+    result["position"] = max(result["position"], workspace.journal.head(tenant).position)
+    return result
+
+
+def _ingest_file(workspace: "Workspace", path: Path, advance: Callable[[int], None]) -> "Iterator[BatchReport]":
+    """Tell one file; a report a batch."""
     from services.clock import now_ms
     from services.ingest import lines_of
 
     settings = workspace.settings
     owner = settings.tenant if "tenant" in settings.model_fields_set else None
-    total = None if STDIN in files else sum(path.stat().st_size for path in files)
-    result: dict[str, Any] = {"accepted": 0, "duplicates": 0, "refused": [], "position": 0}
-    door = workspace.ingest()
-    with session.progress("telling", total, sized=True) as advance:
-        for path in files:
-            with _opened(path) as (raw, text):
-                done = 0
-                told_ms = now_ms()
-                for report in door.ingest_lines(lines_of(text), now_ms=told_ms, tenant=owner, origin=str(path)):
-                    name: dict[str, Any] = {"file": str(path)} if len(files) > 1 else {}
-                    result["accepted"] += report.accepted
-                    result["duplicates"] += report.duplicates
-                    result["refused"] += [
-                        name | {"line": line.line, "id": line.id, "reason": line.reason} for line in report.refused
-                    ]
-                    result["position"] = max(result["position"], report.position)
-                    if raw.seekable():
-                        advance(raw.tell() - done)
-                        done = raw.tell()
-    result["position"] = max(result["position"], workspace.journal.head(settings.tenant).position)
-    return result
+    with _opened(path) as (raw, text):
+        done = 0
+        lines = lines_of(text)
+        for report in workspace.ingest().ingest_lines(lines, now_ms=now_ms(), tenant=owner, origin=str(path)):
+            yield report
+            if raw.seekable():
+                advance(raw.tell() - done)
+                done = raw.tell()
+
+
+def _refusal(line: "RefusedLine", file: Path | None) -> dict[str, Any]:
+    told: dict[str, Any] = {} if file is None else {"file": str(file)}
+    return told | {"line": line.line, "id": line.id, "reason": line.reason}
 
 
 @contextmanager

@@ -115,16 +115,16 @@ class Session:
 
     def post(self, workspace: "Workspace", tenants: list[str]) -> None:
         """Bring the ledgers of these tenants to the head of their journals."""
-        posters = [workspace.poster(tenant) for tenant in tenants]
-        behind = sum(workspace.journal.head(poster.tenant).position - poster.position for poster in posters)
+        journal, store = workspace.journal, workspace.store
+        behind = sum(journal.head(tenant).position - store.checkpoint(tenant).position for tenant in tenants)
         with self.progress("posting to the ledger", behind) as advance:
-            for poster in posters:
-                poster.catch_up(advance)
+            for tenant in tenants:
+                workspace.post(tenant, store, advance)
 
     @contextmanager
     def progress(self, what: str, total: int | None, *, sized: bool = False) -> Iterator[Callable[[int], None]]:
         """A progress bar on standard error, where a person watches it; ``sized``: of bytes. Give it what was done."""
-        if total == 0 or not sys.stderr.isatty():
+        if (total is not None and total <= 0) or not sys.stderr.isatty():
             yield lambda done: None
             return
         from rich.console import Console

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from events.currencies import EXPONENTS
 from events.fields import fields_of
@@ -14,6 +16,7 @@ from services.importer.moments import ISO, read_moment
 from services.importer.rounding import Carried, rounded
 from services.importer.template import BadRow, Row, Template, first_said, named
 
+_MONEY: Final = {"amount", "cost"}
 _TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -40,8 +43,6 @@ class Maker:
         self._format: Final = format_
         self._numerals: Final = format_.numerals
         self._examples: Final = {each.name: each.example for each in fields_of(BY_TYPE[mapping.type])}
-        money = {"amount", "cost"} & mapping.data.keys()
-        self._adds_currency: Final = bool(money) and terms.names_currency and "currency" not in mapping.data
 
     def event(self, row: Row, sums: Mapping[str, list[Decimal]]) -> dict[str, Any] | None:
         """The event of a row, without its identity; None where its conditions do not hold. Raises BadRow."""
@@ -53,7 +54,7 @@ class Maker:
             found = self._sum(name, value, row, sums[name]) if value.sum else self._found(name, value, row)
             if found is not None:
                 data[name] = found
-        if self._adds_currency:
+        if self._terms.names_currency and "currency" not in data and data.keys() & _MONEY:
             data["currency"] = self._terms.currency
         return {"type": self.mapping.type, "time": self._time(self.mapping.time, row), "data": data}
 
@@ -77,8 +78,8 @@ class Maker:
             inner = {key: self._found(f"{name}.{key}", each, row) for key, each in value.fields.items()}
             return {key: each for key, each in inner.items() if each is not None} or None
         if value.date is not None:
-            moment = self._moment(name, value.date, value.format, self._terms.zone, row)
-            return moment and moment[:10]
+            moment = self._moment(value.date, value.format, self._terms.zone, row)
+            return moment and moment.astimezone(ZoneInfo(self._terms.zone)).date().isoformat()
         if value.number is not None:
             number = first_computed(value.number, row, self._numerals)
             if number is not None and value.round is not None:
@@ -120,20 +121,21 @@ class Maker:
         return text
 
     def _time(self, time: Moment, row: Row) -> str:
-        moment = self._moment("time", time.text, time.format, time.timezone or self._terms.zone, row)
+        moment = self._moment(time.text, time.format, time.timezone or self._terms.zone, row)
         if moment is None:
-            raise BadRow(", ".join(named(each) for each in time.text), "is empty; allowed: a date, for the time of "
-                         f"{self.mapping.type}")  # fmt: skip
-        return moment
+            columns = ", ".join(named(each) for each in time.text)
+            raise BadRow(columns, f"is empty; allowed: a date, for the time of {self.mapping.type}")
+        return moment.isoformat()
 
     def _moment(
-        self, name: str, texts: tuple[Template, ...], forms: tuple[str, ...] | None, zone: str, row: Row
-    ) -> str | None:
+        self, texts: tuple[Template, ...], forms: tuple[str, ...] | None, zone: str, row: Row
+    ) -> datetime | None:
+        """The first moment that is said. Constants are written in the one form that needs no saying."""
         for each in texts:
             if text := each.fill(row):
                 known = (forms if forms is not None else self._format.dates) if each.columns else (ISO,)
                 try:
-                    return read_moment(text, known, zone).isoformat()
+                    return read_moment(text, known, zone)
                 except ValueError as error:
                     raise BadRow(named(each), str(error)) from None
         return None

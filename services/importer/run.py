@@ -30,8 +30,8 @@ def import_files(
     is told wholly or not at all. A dry run writes nothing and adds ``"told"``, how many events of each type, and
     ``"examples"``, the first of each with its file and line. ``progress`` is given the bytes that were read.
 
-    Raises MappingError, before anything is told, where the mapping or one of the files cannot be used; and where a
-    file begins with so many refusals that the mapping cannot be meant for it.
+    Raises MappingError: before anything is told, where the mapping or a file cannot be used; before anything of a file
+    is told, where a broken line leaves a group of it incomplete, or where its first thousand lines are all refused.
     """
     name, plan = mapping_for(system, mapping)
     teller = Teller(workspace, source=plan.source, dry_run=dry_run)

@@ -62,6 +62,9 @@ class ClickHouseStore:
         return [row[0] for row in self.query("SELECT DISTINCT tenant FROM {checkpoints} ORDER BY tenant", {})]
 
     def write(self, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
+        done = self.checkpoint(tenant).position
+        applied = [each for each in applied if each.entry.position > done]
+        lines = [line for line in lines if line.position > done]
         if applied:
             last = applied[-1].entry
             cut = Cut(last.position, last.recorded_ms)

@@ -12,8 +12,8 @@ from events.leads import LeadCreated, LeadDisqualified, LeadQualified
 from tests.oracle.past import Dims, Line, Past, learned
 
 Money = tuple[Fraction, str]
-Stage = tuple[str | None, str]
-"""Pipeline and stage."""
+Stage = tuple[str | None, str | None]
+"""Pipeline and stage; None where it was never told."""
 
 NOTHING: Money = (Fraction(0), "")
 
@@ -203,11 +203,10 @@ class Deal:
 
     def _look(self, at: int) -> None:
         """Follow the deal through stages and pipeline."""
-        stage = self.told.get("stage")
-        now = (self.told.get("pipeline"), stage) if self.status == "open" and stage else None
+        now = (self.told.get("pipeline"), self.told.get("stage")) if self.status == "open" else None
         if self.visit and self.visit[0] != now:
             (pipeline, left), since = self.visit
-            dims = {**self._dims(at), "stage": left, "pipeline": pipeline or ""}
+            dims = {**self._dims(at), "stage": left or "", "pipeline": pipeline or ""}
             self.exits.append(Exit(at, self.visit[0], now or self.status, dims, at - since))
             self.visit = None
         if now and not self.visit:

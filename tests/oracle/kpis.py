@@ -6,8 +6,8 @@ from typing import Final
 
 from tests.oracle.activities import MARKETING, Answer, rep_days
 from tests.oracle.days import Stretch
-from tests.oracle.deals import Deal, Entry, Exit, Stage
-from tests.oracle.window import Cell, Part, Value, Window, buyers, median, no, standing
+from tests.oracle.deals import Deal, Entry, Exit, Span, Stage
+from tests.oracle.window import Cell, Part, Value, Window, buyers, combined, median, no, standing
 
 DAY_MS: Final = 86_400_000
 
@@ -116,21 +116,22 @@ def moved_forward(window: Window, exit_: Exit) -> bool:
 
 def pipeline(window: Window, cell: Cell, weighted: bool = False) -> Value:
     """Amounts of the deals open right before the moment, at the rate of when they last changed."""
-    amounts, unknown = [], False
+    amounts = []
+    unknown: Value = Fraction(0)
     for span in window.story.spans:
         if span.since < window.moment and (span.until is None or span.until >= window.moment):
             if not window.within(cell, span.dims):
                 continue
-            stages = window.past.stages(span.dims.get("pipeline"), window.moment)
-            told = stages.get(span.dims.get("stage", ""), (0, None))[1]
-            probability = told if span.probability is None else span.probability
-            unknown = unknown or (weighted and probability is None and span.amount[0] != 0)
-            weight = (probability or Fraction(0)) if weighted else Fraction(1)
-            amounts.append((span.amount[0], weight, span.amount[1], span.since))
-    value = window.money([(money * weight, currency, at) for money, weight, currency, at in amounts])
-    if unknown:
-        return no("missing_probability") if isinstance(value, Fraction) else value | no("missing_probability")
-    return value
+            weight = _probability(window, span) if weighted else Fraction(1)
+            if weight is None and span.amount[0]:
+                unknown = no("missing_probability")
+            amounts.append((span.amount[0] * (1 if weight is None else weight), span.amount[1], span.since))
+    return combined(lambda money, _: money, window.money(amounts), unknown)
+
+
+def _probability(window: Window, span: Span) -> Fraction | None:
+    stages = window.past.stages(span.dims.get("pipeline"), window.moment)
+    return stages.get(span.dims.get("stage", ""), (0, None))[1] if span.probability is None else span.probability
 
 
 def weighted(window: Window, cell: Cell) -> Value:

@@ -210,18 +210,39 @@ TOLD: Final[dict[str, SearchStrategy[Data]]] = {
     ),
     "event.voided": sampled(source=st.just(SOURCE), id=st.integers(1, 24).map(lambda number: f"e{number}")),
 }
-WEIGHTS: Final = {
-    **{kind: 5 for kind in TOLD if kind.startswith("deal.")},
-    "order.placed": 4,
-    "order.refunded": 2,
-    "customer.churned": 2,
-    "rep.assigned": 3,
-    "event.voided": 2,
-    "fx_rate.set": 3,
-    "deal.won": 7,
-    "deal.created": 7,
+_DEALS: Final = tuple(kind for kind in TOLD if kind.startswith("deal."))
+_ALWAYS: Final = ("event.voided", "calendar.defined")
+_BUYING: Final = ("deal.won", "deal.reopened", "deal.updated", "deal.lost", "order.placed", "order.refunded")
+THEMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "everything": tuple(TOLD),
+    "deals": (*_DEALS, *_DEALS, "rep.assigned", "fx_rate.set", "pipeline.defined", *_ALWAYS),
+    "contacts": (
+        *_DEALS,
+        "deal.won",
+        "lead.created",
+        "lead.qualified",
+        "lead.disqualified",
+        "touchpoint.logged",
+        *_ALWAYS,
+    ),
+    "money": (*_BUYING, "spend.recorded", "fx_rate.set", "fx_rate.set", "rep.assigned", *_ALWAYS),
+    "customers": (*_BUYING, "customer.updated", "customer.churned", "customer.churned", "customer.returned", *_ALWAYS),
+    "worth": (*_BUYING, "order.placed", "customer.updated", "customer.churned", "spend.recorded", "fx_rate.set"),
+    "surveys": ("survey.answered", "survey.answered", "survey.answered", "rep.assigned", *_ALWAYS),
+    "reps": ("rep.assigned", "rep.left", "touchpoint.logged", *_ALWAYS),
 }
-KINDS: Final = [kind for kind in sorted(TOLD) for _ in range(WEIGHTS.get(kind, 1))]
+"""Kinds of event that have to do with one another, more often those that are named more often."""
+THEME_OF: Final = {
+    **dict.fromkeys(["clv", "clv_to_cac"], "worth"),
+    **dict.fromkeys(["churn_rate", "retention_rate", "churned_customers", "new_customers"], "customers"),
+    **dict.fromkeys(["csat", "csat/customers", "nps", "nps/latest"], "surveys"),
+    **dict.fromkeys(["touchpoints", "touchpoints_per_rep_day"], "reps"),
+    **dict.fromkeys(["leads_created", "leads_qualified", "lead_conversion_rate", "sales_cycle_days"], "contacts"),
+    **dict.fromkeys(["sales_cycle_days/median", "sales_cycle_days/from_deal"], "contacts"),
+    **dict.fromkeys(["revenue", "cost", "gross_profit", "gross_margin", "spend", "net_profit"], "money"),
+    **dict.fromkeys(["profit_margin", "cac", "cac/marketing"], "money"),
+}
+"""KPI to its theme; of the others it is deals."""
 
 
 def cloud_event(number: int, type_: str, time: str, recorded: str, told: Data) -> CloudEvent:
@@ -242,10 +263,10 @@ def _instant(text: str) -> datetime:
 
 
 @st.composite
-def histories(draw: DrawFn, kinds: tuple[str, ...] = (), max_size: int = 24) -> list[CloudEvent]:
+def histories(draw: DrawFn, themes: tuple[str, ...] = tuple(THEMES), max_size: int = 24) -> list[CloudEvent]:
     """Events in the order of their arrival; some are told twice."""
-    among = st.sampled_from([kind for kind in KINDS if not kinds or kind in kinds])
-    types = draw(st.lists(among, max_size=max_size))
+    theme = draw(st.sampled_from(themes))
+    types = draw(st.lists(st.sampled_from(THEMES[theme]), max_size=max_size))
     late = draw(st.booleans())
     recorded = sorted((draw(MOMENT) if late else LATEST for _ in types), key=_instant)
     events = [

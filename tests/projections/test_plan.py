@@ -1,0 +1,76 @@
+"""From a part and a question to one SELECT: its text, and the windows of its periods."""
+
+import re
+
+import pytest
+
+from projections.catalogue import BY_ID, KPIS
+from projections.definitions import Definitions
+from projections.formula import Part
+from projections.periods import FOREVER, Period, periods
+from projections.plan import Planner, Span, edges, spans
+from projections.question import question
+from tests.projections.golden import DEFINITIONS, QUESTIONS, path, text
+from tests.projections.telling import ms
+
+HOSTILE = "'; DROP TABLE postings; --"
+UTC = Definitions([], timezone="UTC", currency="CNY").calendar
+
+
+@pytest.mark.parametrize("kpi", QUESTIONS)
+def test_the_sql_is_the_one_checked_in(kpi: str) -> None:
+    assert path(kpi).read_text("utf-8") == text(kpi), (
+        f"the SQL of {kpi} changed; if that is meant, run python -m tests.projections.golden and look at the difference"
+    )
+
+
+@pytest.mark.parametrize("kpi", [kpi.id for kpi in KPIS])
+def test_nothing_told_by_a_user_stands_in_the_sql(kpi: str) -> None:
+    dims = sorted(BY_ID[kpi].dims - {"attributes"})
+    free = ["attributes." + HOSTILE] if "attributes" in BY_ID[kpi].dims else []
+    asked = question(kpi, by=free + dims, where=[f"{name}={HOSTILE}" for name in dims + free])
+    planner = Planner(asked, HOSTILE, 42, DEFINITIONS, "CNY")
+    period = Period("total", *FOREVER)
+    for part in asked.kpi.parts:
+        if part.source is None:
+            continue
+        (window,) = spans(part, [period], ms("2026-12-31"), DEFINITIONS.calendar)
+        selects = [planner.select(part, [window]), planner.evidence(part, window, [HOSTILE] * len(asked.by))]
+        selects += [
+            planner.left_out(part.source, which, window, [None] * len(asked.by)) for which, _ in part.source.excluded
+        ]
+        for select in selects:
+            assert "DROP" not in select.sql
+            wanted = set(re.findall(r"\{(\w+):", select.sql))
+            assert wanted <= set(select.parameters), "every parameter is bound"
+            assert "tenant" in wanted, "nobody reads the lines of another tenant"
+            assert "cut" in wanted, "nothing is read that was not known"
+
+
+class TestWindows:
+    """Which rows belong to a period."""
+
+    MONTHS = periods("month", ms("2026-01-01"), ms("2026-03-01"), UTC)
+
+    @pytest.mark.parametrize(
+        ("window", "expected"),
+        [
+            ("period", [("2026-01-01", "2026-02-01"), ("2026-02-01", "2026-03-01")]),
+            ("start", [("2026-01-01", "2026-02-01"), ("2026-02-01", "2026-03-01")]),
+            ("year", [("2025-02-01", "2026-02-01"), ("2025-03-01", "2026-03-01")]),
+            ("year_start", [("2025-02-01", "2026-02-01"), ("2025-03-01", "2026-03-01")]),
+        ],
+    )
+    def test_by_kind(self, window: str, expected: list[tuple[str, str]]) -> None:
+        part = Part(name="x", window=window)  # type: ignore[arg-type]
+        assert spans(part, self.MONTHS, ms("2026-12-31"), UTC) == [Span(ms(start), ms(end)) for start, end in expected]
+
+    def test_what_stands_does_so_at_the_end_or_now_if_that_comes_first(self) -> None:
+        now = ms("2026-02-10")
+        assert spans(Part(name="x", window="point"), self.MONTHS, now, UTC) == [
+            Span(FOREVER[0], ms("2026-02-01")),
+            Span(FOREVER[0], now + 1),
+        ]
+
+    def test_edges_stand_once_in_order(self) -> None:
+        assert edges([Span(3, 9), Span(1, 3), Span(1, 9)]) == [1, 3, 9]
