@@ -204,11 +204,12 @@ class Asker:
 
 
 def _together(parts: Iterable[Part]) -> list[list[Part]]:
-    """Parts that one statement can read: of one source, window and kind of statistic."""
+    """Parts that one statement can read: of one source, or all of postings; of one window and kind of statistic."""
     groups: dict[tuple[object, ...], list[Part]] = {}
     for part in parts:
         alone = part if part.special or part.stat == "median" else None
-        groups.setdefault((part.source, part.window, part.stat, part.weighted, alone), []).append(part)
+        source = "postings" if part.source and part.source.which and part.stat == "sum" else part.source
+        groups.setdefault((source, part.window, part.stat, part.weighted, alone), []).append(part)
     return list(groups.values())
 
 

@@ -121,6 +121,21 @@ class Definitions:
             for place, stage in enumerate(pipeline.stages)
         }
 
+    def assignments(self) -> list[RepAssigned]:
+        """Every assignment, the last of one rep and moment; ``assigned_ms`` gives the moments."""
+        return list(self._assignments().values())
+
+    def assigned_ms(self) -> list[int]:
+        """When each of ``assignments`` came into force."""
+        return [at_ms for _, at_ms in self._assignments()]
+
+    def _assignments(self) -> dict[tuple[str, int], RepAssigned]:
+        found = {}
+        for fact in self._of(RepAssigned):
+            assert isinstance(fact.data, RepAssigned)
+            found[fact.entity, fact.at_ms] = fact.data
+        return found
+
     def stints(self) -> list[Stint]:
         """Who was in place, where, from when to when."""
         found: list[Stint] = []

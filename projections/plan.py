@@ -5,14 +5,14 @@ are; putting windows together from these sums is exact and left to ``projections
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from projections.definitions import Calendar, Definitions
 from projections.formula import Part
 from projections.periods import FOREVER, Period, a_year_before, wall_ms
 from projections.question import Question
-from projections.sources import KNOWN, Source, postings, standing
+from projections.sources import Source, postings, standing, together
 
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
@@ -76,14 +76,15 @@ class Planner:
 
         The parts share their source, window and kind of statistic; there is a value for each.
         """
-        source = parts[0].source
-        assert source is not None
+        source = together(part.source for part in parts if part.source)
         groups = ["p.place AS bucket" if source.covers else f"{self._bucket(source)} AS bucket", *self._dims(source)]
         if any(part.unit == "money" for part in parts):
             groups += ["p.currency AS currency", f"if(currency = {{currency:String}}, 0, {_RATE_EDGE}) AS rate_edge"]
         if parts[0].weighted:
             groups += ["p.pipeline AS its_pipeline", "p.stage AS its_stage", "p.probability_ppm AS its_ppm"]
-        body = f"FROM {self._rows(parts)} WHERE {self._within(source)}{self._filters(source)}"
+        if any(part.source is not source for part in parts):
+            parts = [replace(part, expression=_only(part)) for part in parts]
+        body = f"FROM {self._rows(source, parts)} WHERE {self._within(source)}{self._filters(source)}"
         return Select(_aggregate(parts, groups, body), self._parameters(source, windows))
 
     def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
@@ -100,7 +101,7 @@ class Planner:
         groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
         value = f"sum({part.expression})" if part.stat == "sum" else f"countIf({part.condition or 'p.count > 0'})"
         where = f"{self._within(source)}{self._filters(source)}{self._matching(source)}"
-        rows = self._rows([part])
+        rows = self._rows(source, [part])
         sql = f"SELECT {groups}, {value} AS contribution FROM {rows} WHERE {where} GROUP BY ALL ORDER BY its_0"
         return Select(sql, self._parameters(source, [window]) | _cell_values(cell))
 
@@ -118,11 +119,9 @@ class Planner:
             for place, expression in enumerate(self._dims(source))
         )
 
-    def _rows(self, parts: Sequence[Part]) -> str:
-        source = parts[0].source
-        assert source is not None
+    def _rows(self, source: Source, parts: Sequence[Part]) -> str:
         expressions = " ".join(part.expression for part in parts)
-        extra = [name for name in ("category", "measure", "outcome") if name in expressions]
+        extra = [name for name in ("category", "kind", "measure", "outcome") if name in expressions]
         extra += ["pipeline", "stage", "probability_ppm"] if parts[0].weighted else []
         wanted = tuple(dict.fromkeys([*self._wanted(source), *extra]))
         if not source.covers:
@@ -149,12 +148,22 @@ class Planner:
         of_reps = "rep_id" in source.dims or source.covers
         if not of_reps or not any(name in _ORG for name in self._asked(source)):
             return ""
-        latest = ", ".join(f"argMax({name}, event) AS a_{name}" for name in _ORG)
-        return f""" ASOF LEFT JOIN (
-            SELECT a_rep, a_ms, {latest} FROM (
-                SELECT rep_id AS a_rep, at_ms AS a_ms, event, team_id, region, manager_id FROM {{postings}}
-                WHERE {KNOWN} AND measure = 'assigned' GROUP BY ALL HAVING sum(count) > 0)
-            GROUP BY a_rep, a_ms) AS a ON p.rep_id = a.a_rep AND p.basis_ms >= a.a_ms"""
+        return """ ASOF LEFT JOIN (
+            SELECT each.1 AS a_rep, each.2 AS a_ms, each.3 AS a_team_id, each.4 AS a_region, each.5 AS a_manager_id
+            FROM (SELECT arrayJoin(arrayZip({a_reps:Array(String)}, {a_ms:Array(Int64)}, {a_teams:Array(String)},
+                {a_regions:Array(String)}, {a_managers:Array(String)})) AS each)) AS a
+            ON p.rep_id = a.a_rep AND p.basis_ms >= a.a_ms"""
+
+    def _assignments(self) -> dict[str, Any]:
+        """Who belonged where from when on."""
+        told = self._definitions.assignments()
+        return {
+            "a_ms": self._definitions.assigned_ms(),
+            "a_reps": [each.rep_id for each in told],
+            "a_teams": [each.team_id or "" for each in told],
+            "a_regions": [each.region or "" for each in told],
+            "a_managers": [each.manager_id or "" for each in told],
+        }
 
     def _profiles(self, source: Source) -> str:
         """The customer's region and segment in force at the window."""
@@ -218,7 +227,7 @@ class Planner:
         told |= {"currency": self.currency, "fx_edges": self.fx_edges}
         told["fx_currencies"] = list(self.rates) or [""]
         told["fx_firsts"] = [rates[0][0] for rates in self.rates.values()] or [FOREVER[1]]
-        told |= self._stages(max(window.end for window in windows))
+        told |= self._stages(max(window.end for window in windows)) | self._assignments()
         for place, (_, values) in enumerate(self._question.where):
             told[f"where{place}"] = list(values)
         for place, name in enumerate(self._asked(source)):
@@ -244,6 +253,12 @@ def _aggregate(parts: Sequence[Part], groups: list[str], body: str) -> str:
     keys = ", ".join(f"p.{key.strip()}" for key in part.key.split(","))
     one = f"SELECT {told}, any({part.expression}) AS one {body} GROUP BY {names}, {keys} HAVING sum(p.count) > 0"
     return f"SELECT {names}, quantileExactInclusive(0.5)(one) AS value FROM ({one}) GROUP BY ALL"
+
+
+def _only(part: Part) -> str:
+    """What a part adds, among the rows of others."""
+    assert part.source is not None
+    return f"if({part.source.which}, {part.expression}, 0)"
 
 
 def _value(part: Part) -> str:

@@ -7,6 +7,7 @@ at or below the cut, so every answer can be given as it was known.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 KNOWN: Final = "tenant = {tenant:String} AND position <= {cut:UInt64}"
@@ -42,17 +43,33 @@ class Source:
     """(which postings, reason) of events that might be expected here but do not count."""
     local: bool = False
     """Some rows are calendar days."""
+    which: str = ""
+    """For postings as they stand: which ones."""
     covers: str = ""
     """For rows that last: whether one belongs to the window from ``s`` up to ``e``."""
 
 
 def lines(*measures: str, dims: frozenset[str], words: str, also: str = "1", **more: Any) -> Source:
     """The postings of these measures as they stand."""
+    which = f"{_in(measures)} AND {also}" if also != "1" else _in(measures)
+    return Source("+".join(measures), words, dims, measures, partial(postings, which), which=which, **more)
 
-    def sql(wanted: Columns) -> str:
-        return postings(f"{_in(measures)} AND {also}", wanted)
 
-    return Source("+".join(measures), words, dims, measures, sql, **more)
+def together(sources: Iterable[Source]) -> Source:
+    """Postings of several sources in one, so that they are read once."""
+    each = list(dict.fromkeys(sources))
+    if len(each) == 1:
+        return each[0]
+    assert all(source.which for source in each), "only postings as they stand can be read together"
+    which = " OR ".join(f"({source.which})" for source in each)
+    return Source(
+        " and ".join(source.name for source in each),
+        ", ".join(source.words for source in each),
+        frozenset.intersection(*(source.dims for source in each)),
+        tuple(dict.fromkeys(name for source in each for name in source.measures)),
+        partial(postings, f"({which})"),
+        local=any(source.local for source in each),
+    )
 
 
 def postings(which: str, wanted: Columns) -> str:

@@ -36,8 +36,8 @@ def output(commands: str, folder: Path, shell_state: dict[str, str]) -> str:
     kept = folder / ".environment"
     script = f"set -eo pipefail\n{commands}\nenv -0 > {kept}\n"
     ran = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=shell_state, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=300, check=False,
+        ["bash", "-c", script], cwd=folder, env=shell_state, text=True, timeout=300, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert ran.returncode == 0, f"{commands}\nended with {ran.returncode}:\n{ran.stdout}"
     shell_state |= dict(line.split("=", 1) for line in kept.read_text("utf-8").split("\0") if "=" in line)

@@ -1,3 +1,6 @@
+-- max_suspicious_broken_parts = 0: a part that a power cut or a bad disk broke stops the store with a sentence. By
+-- default the engine would leave it out, and every number would be wrong in silence.
+
 -- The ledger: signed lines. The key (tenant, position, line) makes a line told twice one line.
 CREATE TABLE IF NOT EXISTS postings
 (
@@ -42,7 +45,8 @@ CREATE TABLE IF NOT EXISTS postings
     attributes      Map(LowCardinality(String), String)
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (tenant, measure, at_ms, position, line);
+ORDER BY (tenant, measure, at_ms, position, line)
+SETTINGS max_suspicious_broken_parts = 0;
 
 -- Every applied event, by the entity it is about: histories to fold, definitions, and the evidence of a receipt.
 CREATE TABLE IF NOT EXISTS history
@@ -60,7 +64,8 @@ CREATE TABLE IF NOT EXISTS history
     body        String CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (tenant, book, entity, position);
+ORDER BY (tenant, book, entity, position)
+SETTINGS max_suspicious_broken_parts = 0;
 
 -- How far each tenant's ledger goes. Written after the lines.
 CREATE TABLE IF NOT EXISTS checkpoints
@@ -71,7 +76,8 @@ CREATE TABLE IF NOT EXISTS checkpoints
     lines       UInt64                       -- how many lines the ledger has up to here
 )
 ENGINE = ReplacingMergeTree(position)
-ORDER BY tenant;
+ORDER BY tenant
+SETTINGS max_suspicious_broken_parts = 0;
 
 -- Facts about the store itself: which tables were made, by which definitions.
 CREATE TABLE IF NOT EXISTS schema_versions

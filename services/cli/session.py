@@ -1,7 +1,6 @@
 """One run of the command line: what was asked for of every verb, and the folder, the output and the errors."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,10 +98,7 @@ class Session:
         """The data folder, opened and owned by this process."""
         from services.workspace import Workspace
 
-        settings = self.settings
-        with _engine_is_silent():
-            opened = Workspace(settings)
-        with opened as workspace:
+        with Workspace(self.settings) as workspace:
             yield workspace
 
     @contextmanager
@@ -156,19 +152,6 @@ class Session:
     def tell(self, data: Any) -> None:
         """A result for machines."""
         click.echo(json.dumps(data, ensure_ascii=False, indent=2))
-
-
-@contextmanager
-def _engine_is_silent() -> Iterator[None]:
-    """The engine writes its troubles to standard error itself; the sentence of the exception says them better."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _refused_setting(error: "ValidationError") -> str:

@@ -26,15 +26,22 @@ class Poster:
         self.tenant = tenant
         self._journal = journal
         self._store = store
-        store.recover(tenant)
-        self.position = store.checkpoint(tenant).position
-        self._parked: set[Key] = {(book, entry.subject) for entry, book, _ in store.parked(tenant)}
-        self._ledger = Ledger(
-            load=self._load, locate=self._locate, voided=voided_before(journal, tenant, self.position), keep=keep
-        )
+        self._keep = keep
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start from the checkpoint, knowing nothing but what the store has."""
+        self._store.recover(self.tenant)
+        self.position = self._store.checkpoint(self.tenant).position
+        self._parked: set[Key] = {(book, entry.subject) for entry, book, _ in self._store.parked(self.tenant)}
+        voided = voided_before(self._journal, self.tenant, self.position)
+        self._ledger = Ledger(load=self._load, locate=self._locate, voided=voided, keep=self._keep)
+        self._failed = False
 
     def catch_up(self, progress: Callable[[int], None] | None = None, batch: int = BATCH) -> int:
         """Post everything the journal has; the number of events posted."""
+        if self._failed:
+            self._begin()
         total = 0
         while entries := self._journal.read(self.tenant, self.position, batch):
             self.post(entries)
@@ -45,8 +52,10 @@ class Poster:
 
     def post(self, entries: Sequence[Entry]) -> None:
         """Post the next entries of the journal and move the checkpoint behind them."""
+        self._failed = True  # until it is written, what is in memory is ahead of the store
         applied, lines = post_entries(self._ledger, self._parked, entries)
         self._store.write(self.tenant, applied, lines)
+        self._failed = False
         self.position = entries[-1].position
         self._ledger.trim()
 

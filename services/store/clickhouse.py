@@ -1,7 +1,10 @@
 """The ledger store on ClickHouse, through clickhouse-connect: chDB in this process, or a server."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -24,9 +27,10 @@ _ENTRY: Final = "position, recorded_ms, source, id, type, at_ms, entity, body"
 
 def open_chdb(path: Path) -> "ClickHouseStore":
     """The embedded store in a directory of its own. One process at a time. Raises StoreError."""
-    path.mkdir(parents=True, exist_ok=True)
     try:
-        client = clickhouse_connect.get_client(interface="chdb", path=str(path))
+        path.mkdir(parents=True, exist_ok=True)
+        with _engine_is_quiet():
+            client = clickhouse_connect.get_client(interface="chdb", path=str(path))
     except (ClickHouseError, RuntimeError, OSError) as error:
         raise StoreError(
             f"the store at {path} cannot be opened ({_first_line(error)}); "
@@ -35,12 +39,28 @@ def open_chdb(path: Path) -> "ClickHouseStore":
     return ClickHouseStore(client, suffix="")
 
 
+@contextmanager
+def _engine_is_quiet() -> Iterator[None]:
+    """What the engine prints on its own about a store that it cannot open is left out: our sentence says it."""
+    sys.stderr.flush()
+    with Path(os.devnull).open("w") as nowhere:
+        kept = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 class ClickHouseStore:
     """The port on ClickHouse. ``suffix`` names a second set of tables beside the live ones, for a rebuild."""
 
     def __init__(self, client: Client, suffix: str) -> None:
         self._client = client
         self._suffix = suffix
+        self._checkpoints: dict[str, Cut] = {}
+        """As last read or written: the process that owns the engine is the only one that writes."""
         self._make_tables()
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -51,6 +71,11 @@ class ClickHouseStore:
             raise StoreError(f"the store could not answer: {_first_line(error)}") from error
 
     def checkpoint(self, tenant: str) -> Cut:
+        if tenant not in self._checkpoints:
+            self._checkpoints[tenant] = self._read_checkpoint(tenant)
+        return self._checkpoints[tenant]
+
+    def _read_checkpoint(self, tenant: str) -> Cut:
         rows = self.query(
             "SELECT position, recorded_ms FROM {checkpoints} WHERE tenant = {tenant:String} "
             "ORDER BY position DESC LIMIT 1",
@@ -88,6 +113,7 @@ class ClickHouseStore:
     def move_checkpoint(self, tenant: str, cut: Cut, lines: int) -> None:
         """Everything up to here is written, and that is how many lines there are."""
         columns = ["tenant", "position", "recorded_ms", "lines"]
+        self._checkpoints.pop(tenant, None)
         try:
             self._client.insert(
                 f"checkpoints{self._suffix}", [[tenant, cut.position, cut.recorded_ms, lines]], column_names=columns
@@ -105,9 +131,31 @@ class ClickHouseStore:
     def recover(self, tenant: str) -> None:
         above = {"tenant": tenant, "position": self.checkpoint(tenant).position}
         for table in ("postings", "history"):
-            where = "tenant = {tenant:String} AND position > {position:UInt64}"
-            if self.query(f"SELECT 1 FROM {{{table}}} WHERE {where} LIMIT 1", above):
-                self._command(f"ALTER TABLE {{{table}}} DELETE WHERE {where} SETTINGS mutations_sync = 2", above)
+            self._delete(table, "tenant = {tenant:String} AND position > {position:UInt64}", above)
+        parked = (
+            "tenant = {tenant:String} AND position IN "
+            "(SELECT position FROM {history} WHERE tenant = {tenant:String} AND parked != '')"
+        )
+        undone = self._delete("postings", parked, above)
+        undone |= self._delete("history", f"{parked} AND parked = ''", above)
+        if undone:
+            self._count_lines(tenant)
+
+    def _delete(self, table: str, where: str, parameters: Mapping[str, Any]) -> bool:
+        """Delete rows, where there are any; whether there were."""
+        found = bool(self.query(f"SELECT 1 FROM {{{table}}} WHERE {where} LIMIT 1", parameters))
+        if found:
+            self._command(f"ALTER TABLE {{{table}}} DELETE WHERE {where} SETTINGS mutations_sync = 2", parameters)
+        return found
+
+    def _count_lines(self, tenant: str) -> None:
+        """The ledger has as many lines as stand in it now."""
+        ((lines,),) = self.query("SELECT count() FROM {postings} WHERE tenant = {tenant:String}", {"tenant": tenant})
+        self._command(
+            "ALTER TABLE {checkpoints} UPDATE lines = {lines:UInt64} WHERE tenant = {tenant:String} "
+            "SETTINGS mutations_sync = 2",
+            {"tenant": tenant, "lines": lines},
+        )
 
     def histories(self, tenant: str, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
         found: dict[Key, list[Entry]] = {}
@@ -134,17 +182,14 @@ class ClickHouseStore:
         return [(as_entry(tenant, row[:8]), row[8], row[9]) for row in rows]
 
     def unpark(self, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
-        told = {"tenant": tenant, "positions": [each.entry.position for each in applied]}
-        for table in ("postings", "history"):
-            self._command(
-                f"ALTER TABLE {{{table}}} DELETE WHERE tenant = {{tenant:String}} "
-                "AND position IN {positions:Array(UInt64)} SETTINGS mutations_sync = 2",
-                told,
-            )
+        """The events stay parked to the last, so that ``recover`` sees what was not finished and takes it away."""
         if lines:
             self.insert("postings", postings_table(tenant, lines))
         self.insert("history", history_table(tenant, applied))
-        self.move_checkpoint(tenant, self.checkpoint(tenant), self.lines(tenant) + len(lines))
+        self._count_lines(tenant)
+        told = {"tenant": tenant, "positions": [each.entry.position for each in applied]}
+        which = "tenant = {tenant:String} AND position IN {positions:Array(UInt64)} AND parked != ''"
+        self._delete("history", which, told)
 
     def beside(self) -> "ClickHouseStore":
         """A fresh, empty set of tables beside the live ones, for a rebuild."""
@@ -159,6 +204,7 @@ class ClickHouseStore:
     def switch(self) -> None:
         """Put the tables beside in the place of the live ones, in one atomic exchange, and drop the old ones."""
         self._command("EXCHANGE TABLES " + ", ".join(f"{table} AND {table}_next" for table in LEDGER), {})
+        self._checkpoints.clear()
         self.drop_beside()
 
     def sizes(self) -> dict[str, int]:

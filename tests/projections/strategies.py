@@ -277,6 +277,15 @@ def histories(draw: DrawFn, themes: tuple[str, ...] = tuple(THEMES), max_size: i
     return events + again
 
 
+def apart(events: list[CloudEvent]) -> list[CloudEvent]:
+    """The same events, each at an instant of its own, so that their order of arrival says nothing."""
+    moved: dict[str, CloudEvent] = {}
+    for number, each in enumerate(events):
+        time = _instant(each["time"]) + timedelta(milliseconds=2 * number)
+        moved.setdefault(each["id"], {**each, "time": f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"})
+    return [{**moved[each["id"]], "recordedtime": LATEST} for each in events]
+
+
 def filters(kpi: str) -> SearchStrategy[tuple[str, tuple[str, ...]]]:
     """One dimension with one or two of its values; an empty one is the missing one."""
     dims = dimensions(kpi)

@@ -6,10 +6,7 @@ import json
 
 import pytest
 
-from projections.catalogue import KPIS
-from services.cli import show
 from services.cli.session import Session
-from services.words import in_chinese
 from tests.services.cli.conftest import SEPTEMBER, Run, event, lines
 
 
@@ -135,13 +132,6 @@ def test_data_of_others_does_not_talk_to_the_terminal(run: Run) -> None:
     run("ingest", "-", stdin=lines(nasty))
 
     assert "[bold]x[/bold]" in run("kpi", "deals_created", "--by", "attributes.note").out
-
-
-@pytest.mark.parametrize(
-    "name", ["period", "reason", *sorted({show.part(part.name) for kpi in KPIS for part in kpi.parts})]
-)
-def test_every_heading_is_known_in_chinese(name: str) -> None:
-    assert in_chinese(name) != name
 
 
 def test_a_session_speaks_the_language_of_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:

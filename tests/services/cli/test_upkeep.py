@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from services.settings import Settings
+from services.workspace import Workspace
 from tests.services.cli.conftest import SEPTEMBER, Run
 
 
@@ -14,14 +16,11 @@ def test_verify_finds_the_books_right(told: Run) -> None:
 
 
 def test_verify_finds_a_ledger_that_was_touched(told: Run, folder: Path) -> None:
-    from services.settings import Settings
-    from services.workspace import Workspace
-
     with Workspace(Settings(data=folder)) as workspace:
         workspace.store._command("ALTER TABLE postings DELETE WHERE measure = 'won' SETTINGS mutations_sync = 2", {})
     ran = told("verify", "--json")
 
-    assert (ran.code, ran.json["ok"]) == (1, False)
+    assert (ran.code, ran.err, ran.json["ok"]) == (1, "", False)
     assert told("verify").out.endswith("The books are not right.\n")
 
 
@@ -40,7 +39,7 @@ def test_a_digest_at_a_cut_stays_as_history_goes_on(run: Run) -> None:
 
     assert run("digest", "--json", "--as-of", "3").json == then
     assert run("digest", "--json").json["journal"] != then["journal"]
-    assert f"ledger: {then['ledger']}\n" in run("digest", "--as-of", "2026-10-01T00:00:00Z", "--lang", "en").out or True
+    assert f"ledger: {then['ledger']}\n" in run("digest", "--as-of", "3").out
 
 
 def test_status_counts_everything(told: Run) -> None:

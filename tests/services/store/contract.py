@@ -165,7 +165,7 @@ class StoreContract:
         assert found == [(1,)]
 
     def test_the_numbers_come_back_as_they_were(self, store: Store, tenant: str) -> None:
-        extremes = {
+        extremes: dict[str, Any] = {
             "count": -1,
             "amount": 10**15,
             "cost": -(10**15),
