@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from math import isfinite
 from typing import Any, Final
 
 from events.currencies import EXPONENTS
@@ -125,7 +126,7 @@ class Asker:
         select = planner.select(parts, windows)
         rows = self._run(select.sql, select.parameters)
         dims, values = len(question.by), len(parts)
-        if first.stat == "sum":
+        if all(part.stat == "sum" for part in parts):
             return {
                 part.name: self._sums(part, windows, rows, planner, dims, place - values)
                 for place, part in enumerate(parts)
@@ -136,6 +137,7 @@ class Asker:
             part.name: {
                 (row[0] if covering else starts[row[0]], _cell(row[1 : 1 + dims])): Fraction(row[place - values])
                 for row in rows
+                if isfinite(row[place - values])
             }
             for place, part in enumerate(parts)
         }
@@ -204,12 +206,18 @@ class Asker:
 
 
 def _together(parts: Iterable[Part]) -> list[list[Part]]:
-    """Parts that one statement can read: of one source, or all of postings; of one window and kind of statistic."""
+    """Parts that one statement can read: of one window, and of one source, or all of postings as they stand.
+
+    A median is read with the count of what it is the median of.
+    """
     groups: dict[tuple[object, ...], list[Part]] = {}
-    for part in parts:
-        alone = part if part.special or part.stat == "median" else None
+    told = list(parts)
+    medians = {part.source for part in told if part.stat == "median"}
+    for part in told:
         source = "postings" if part.source and part.source.which and part.stat == "sum" else part.source
-        groups.setdefault((source, part.window, part.stat, part.weighted, alone), []).append(part)
+        stat = "median" if part.source in medians else part.stat
+        alone = part if part.special else None
+        groups.setdefault((source, part.window, stat, part.weighted, alone), []).append(part)
     return list(groups.values())
 
 
@@ -251,8 +259,8 @@ def _grid(question: Question, values: Mapping[str, Mapping[Place, Value]], count
     some = {place for found in values.values() for place, value in found.items() if value != 0}
     if any(name in ENTITIES for name in question.by):
         return sorted(some, key=lambda place: (place[0], _key(place[1])))
-    cells = {cell for found in values.values() for _, cell in found} if question.by else {()}
-    return [(number, cell) for number in range(count) for cell in sorted(cells, key=_key)]
+    cells = sorted({cell for _, cell in some}, key=_key) if question.by else [()]
+    return [(number, cell) for number in range(count) for cell in cells]
 
 
 def _key(cell: Cell) -> tuple[tuple[bool, str], ...]:

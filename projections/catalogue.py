@@ -100,9 +100,9 @@ cycle_median = Part(
 )
 from_deal = Part(name="cycle_ms", source=sources.CYCLES, expression="count * from_deal_ms", unit="ms")
 
-entered = _count("entered", sources.ENTRIES, stat="distinct", key="deal")
-reached = _count("reached", sources.ENTRIES, stat="distinct", key="deal", condition="reached")
-entries_open = _count("open", sources.ENTRIES, stat="distinct", key="deal", condition="open")
+entered = _count("entered", sources.ENTRIES)
+reached = _count("reached", sources.ENTRIES, expression="count * reached")
+entries_open = _count("open", sources.ENTRIES, expression="count * open")
 exits = _count("exits", sources.VISITS)
 forward = _count("forward", sources.VISITS, expression="count * forward")
 visit = Part(name="visit_ms", source=sources.VISITS, expression="count * visit_ms", unit="ms")

@@ -86,6 +86,14 @@ class Ledger:
         for key in wanted:
             self._put(key, found.get(key, []))
 
+    def about(self, fact: Fact) -> Key:
+        """The entity whose lines an event changes: of a voiding, that of the voided event."""
+        if isinstance(fact.data, EventVoided):
+            voided = self._locate((fact.data.source, fact.data.id), fact.position)
+            if voided is not None:
+                return voided.kind, voided.entity
+        return fact.kind, fact.entity
+
     def post(self, fact: Fact) -> list[Line]:
         """The lines of this event. Raises Unpostable, and then nothing of it is applied."""
         if isinstance(fact.data, EventVoided):

@@ -169,7 +169,7 @@ class Planner:
         """The customer's region and segment in force at the window."""
         if not any(name in _OF_CUSTOMER for name in self._asked(source)):
             return ""
-        stood = standing("measure = 'profile'", "customer, at_ms, event, region, segment")
+        stood = standing("measure = 'profile'", ("customer", "at_ms", "event", *_OF_CUSTOMER))
         latest = ", ".join(f"argMax({name}, event) AS f_{name}" for name in _OF_CUSTOMER)
         moment = "p.s" if "from_ms" in source.covers else "p.e"
         return f""" ASOF LEFT JOIN (
@@ -235,24 +235,37 @@ class Planner:
         return told
 
     def _stages(self, at_ms: int) -> dict[str, Any]:
-        """The order of stages, for what counts as a later one. ClickHouse wants at least one."""
-        ranks = {
-            f"{pipeline}\t{stage}": place
-            for (pipeline, stage), (place, _) in self._definitions.pipelines(at_ms).items()
+        """The order of stages, for what counts as a later one: a table of ranks, its first row and column empty."""
+        defined = self._definitions.pipelines(at_ms)
+        pipelines = sorted({pipeline for pipeline, _ in defined})
+        stages = sorted({stage for _, stage in defined})
+        ranks = [
+            defined.get((pipeline, stage), (-1, None))[0] for pipeline in ["", *pipelines] for stage in ["", *stages]
+        ]
+        width = len(stages) + 1
+        return {
+            "pipelines": pipelines or [""],
+            "pipeline_rows": [width * row for row in range(1, len(pipelines) + 1)] or [0],
+            "stages": stages or [""],
+            "stage_columns": list(range(1, width)) or [0],
+            "ranks": ranks,
         }
-        return {"stage_keys": list(ranks) or ["\t"], "stage_ranks": list(ranks.values()) or [-1]}
 
 
 def _aggregate(parts: Sequence[Part], groups: list[str], body: str) -> str:
     told = ", ".join(groups)
-    if parts[0].stat != "median":
+    if all(part.stat != "median" for part in parts):
         values = ", ".join(f"{_value(part)} AS value{place}" for place, part in enumerate(parts))
         return f"SELECT {told}, {values} {body} GROUP BY ALL"
-    part = parts[0]
     names = ", ".join(group.rpartition(" AS ")[2] for group in groups)
-    keys = ", ".join(f"p.{key.strip()}" for key in part.key.split(","))
-    one = f"SELECT {told}, any({part.expression}) AS one {body} GROUP BY {names}, {keys} HAVING sum(p.count) > 0"
-    return f"SELECT {names}, quantileExactInclusive(0.5)(one) AS value FROM ({one}) GROUP BY ALL"
+    median = next(part for part in parts if part.stat == "median")
+    keys = ", ".join(f"p.{key.strip()}" for key in median.key.split(","))
+    one = f"SELECT {told}, any({median.expression}) AS one, sum(p.count) AS n {body} GROUP BY {names}, {keys}"
+    values = ", ".join(_MEDIAN if part.stat == "median" else "sum(n)" for part in parts)
+    return f"SELECT {names}, {values} FROM ({one}) GROUP BY ALL"
+
+
+_MEDIAN: Final = "quantileExactInclusiveIf(0.5)(one, n > 0)"
 
 
 def _only(part: Part) -> str:

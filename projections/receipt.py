@@ -74,7 +74,7 @@ class Receipts:
                 value = self._asker.weighted(value, tuple(weight), window.end)
             found.add(event, part.name, value)
             found.entities.add((book, entity))
-        if part.weighted or "stage_ranks" in source.sql(()):
+        if part.weighted or "{ranks:" in source.sql(()):
             found.definitions.add("pipeline")
         if source.related:
             told = {"entities": sorted(entities), "customers": sorted(customers)}

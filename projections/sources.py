@@ -79,10 +79,11 @@ def postings(which: str, wanted: Columns) -> str:
         FROM {{postings}} WHERE {KNOWN} AND {which}"""
 
 
-def standing(which: str, columns: str) -> str:
+def standing(which: str, columns: Iterable[str]) -> str:
     """The lines that stand among those of ``which``: counted, and not taken back by a later restatement.
 
-    Of an event at most one such line stands: where some were taken back, the latest, if any is left.
+    Of an event at most one such line stands: where some were taken back, the latest, if any is left. Few are, so this
+    is a filter, and nothing has to be grouped.
     """
     known = f"FROM {{postings}} WHERE {KNOWN} AND {which}"
     restated = f"SELECT event {known} AND count < 0"
@@ -90,7 +91,8 @@ def standing(which: str, columns: str) -> str:
         SELECT event, maxIf(position, count > 0) {known} AND event IN ({restated})
         GROUP BY event HAVING sum(count) > 0"""
     return f"""
-        SELECT {columns} {known} AND count > 0 AND (event NOT IN ({restated}) OR (event, position) IN ({latest}))"""
+        SELECT {", ".join(dict.fromkeys(columns))} {known} AND count > 0
+            AND (event NOT IN ({restated}) OR (event, position) IN ({latest}))"""
 
 
 def _columns(wanted: Iterable[str]) -> str:
@@ -106,6 +108,8 @@ def _in(measures: Iterable[str]) -> str:
 
 
 _CONTACTS: Final = ("touchpoint", "touchpoint_automated", "lead_created")
+_OF_WINS: Final = f"""{_in(_CONTACTS)}
+    AND (deal IN (SELECT its_deal FROM wins) OR (lead != '' AND lead IN (SELECT its_lead FROM wins)))"""
 
 
 def _cycles(wanted: Columns) -> str:
@@ -116,9 +120,7 @@ def _cycles(wanted: Columns) -> str:
                 deal AS its_deal, lead AS its_lead{_columns(wanted)}
             FROM {{postings}} WHERE {KNOWN} AND measure = 'won' AND count != 0 AND {IN_RANGE}),
         contacts AS (
-            SELECT deal, lead, at_ms FROM {{postings}} WHERE {KNOWN} AND {_in(_CONTACTS)} AND (
-                deal IN (SELECT its_deal FROM wins) OR (lead != '' AND lead IN (SELECT its_lead FROM wins)))
-            GROUP BY event, deal, lead, at_ms HAVING sum(count) > 0)
+            {standing(_OF_WINS, ("deal", "lead", "at_ms"))})
         SELECT w.*, until_ms - since_ms AS from_deal_ms, until_ms - least(since_ms,
             if(d.of_deal = '', since_ms, d.first_ms), if(l.of_lead = '', since_ms, l.first_ms)) AS cycle_ms
         FROM wins AS w
@@ -145,9 +147,13 @@ def _lead_cohort(wanted: Columns) -> str:
 
 
 def _rank(stage: str) -> str:
-    """The place of a stage in its pipeline's definition; -1 where it is not defined."""
-    key = f"concat(pipeline, '\\t', {stage})"
-    return f"transform({key}, {{stage_keys:Array(String)}}, {{stage_ranks:Array(Int64)}}, toInt64(-1))"
+    """The place of a stage in its pipeline's definition; -1 where it is not defined.
+
+    Looked up in a table of pipelines by stages: turning either into its number costs nothing per row.
+    """
+    row = "transform(pipeline, {pipelines:Array(String)}, {pipeline_rows:Array(Int64)}, toInt64(0))"
+    column = f"transform({stage}, {{stages:Array(String)}}, {{stage_columns:Array(Int64)}}, toInt64(0))"
+    return f"{{ranks:Array(Int64)}}[1 + {row} + {column}]"
 
 
 def _later(stage: str, rank: str, than: str, than_rank: str) -> str:
@@ -156,19 +162,24 @@ def _later(stage: str, rank: str, than: str, than_rank: str) -> str:
 
 
 def _entries(wanted: Columns) -> str:
-    """Deals entering a stage, each with where it went afterwards."""
-    own = ("at_ms", "event", "stage", "its_rank", "pipeline", "basis_ms")
+    """Deals entering a stage, once a period, each with where it went afterwards."""
+    own = ("at_ms", "event", "stage", "its_rank", "its_period", "pipeline", "basis_ms")
     also = _without(wanted, *own, "deal")
-    path = ", ".join((*own, *also))
     names = "".join(f", e.{place} AS {name}" for place, name in enumerate((*own, *also), 1))
     later = _later("x.3", "x.4", "e.3", "e.4")
-    stops = standing("measure = 'pipeline' AND outcome = 'entered'", f"*, {_rank('stage')} AS its_rank")
-    deals = f"SELECT deal, groupArray(({path})) AS path FROM ({stops}) GROUP BY deal"
+    alike = " AND ".join(f"x.{place} = e.{place}" for place in (3, 5, 6, *range(8, 8 + len(also))))
+    told = ("at_ms", "event", "deal", "stage", "pipeline", "basis_ms", *also)
+    stops = standing("measure = 'pipeline' AND outcome = 'entered'", told)
+    derived = f"{_rank('stage')} AS its_rank, roundDown(at_ms, {{edges:Array(Int64)}}) AS its_period"
+    deals = f"""
+        SELECT deal, groupArray(({", ".join((*own, *also))})) AS path
+        FROM (SELECT *, {derived} FROM ({stops})) GROUP BY deal"""
     return f"""
         SELECT 'deal' AS book, deal AS entity, deal, 1 AS count{names},
             deal IN ({_WON_DEALS}) OR arrayExists(x -> (x.1, x.2) > (e.1, e.2) AND {later}, path) AS reached,
             NOT reached AND deal NOT IN ({_CLOSED_DEALS}) AS open
-        FROM ({deals}) ARRAY JOIN path AS e WHERE e.1 >= {{lo:Int64}} AND e.1 < {{hi:Int64}}"""
+        FROM ({deals}) ARRAY JOIN path AS e WHERE e.1 >= {{lo:Int64}} AND e.1 < {{hi:Int64}}
+            AND NOT arrayExists(x -> (x.1, x.2) < (e.1, e.2) AND {alike}, path)"""
 
 
 def _visits(wanted: Columns) -> str:
@@ -184,13 +195,13 @@ _PURCHASES: Final = ("won", "order", "fulfilment")
 
 
 def _first_purchases(wanted: Columns) -> str:
-    own = ("at_ms", "event", "book", "entity", "basis_ms")
-    columns = (*own, *_without(wanted, "customer", *own))
-    stood = standing(f"{_in(_PURCHASES)} AND outcome = '' AND customer != ''", ", ".join(("customer", *columns)))
-    first = ", ".join(f"first.{place} AS {name}" for place, name in enumerate(columns, 1))
+    columns = ("book", "entity", "basis_ms", *_without(wanted, "customer", "basis_ms"))
+    told = ("customer", "at_ms", "event", *columns)
+    stood = standing(f"{_in(_PURCHASES)} AND outcome = '' AND customer != ''", told)
+    first = "".join(f", argMin(f.{name}, (f.at_ms, f.event)) AS {name}" for name in columns)
     return f"""
-        SELECT customer, {first}, 1 AS count FROM (
-            SELECT customer, min(({", ".join(columns)})) AS first FROM ({stood}) GROUP BY customer)"""
+        SELECT customer, min(f.at_ms) AS at_ms, argMin(f.event, (f.at_ms, f.event)) AS event{first}, 1 AS count
+        FROM ({stood}) AS f GROUP BY customer"""
 
 
 _NEVER: Final = "toInt64(9000000000000000)"
@@ -207,7 +218,7 @@ def _taken_back(measure: str, bought: str, also: str) -> str:
 def _purchases(measures: tuple[str, ...], wanted: Columns) -> str:
     """Purchases above nothing, and returns of customers, with the moment each was taken back."""
     worth = f"{_in(measures)} AND customer != '' AND outcome = '' AND (amount != 0 OR measure = 'returned')"
-    stood = standing(worth, ", ".join(("book", "entity", "customer", "at_ms", "event", *wanted)))
+    stood = standing(worth, ("book", "entity", "customer", "at_ms", "event", *wanted))
     return f"""
         SELECT s.*, if(t.back_ms = 0, {_NEVER}, t.back_ms) AS back_ms FROM ({stood}) AS s
         LEFT JOIN (
@@ -231,7 +242,7 @@ def _members(wanted: Columns) -> str:
     """Customers, from the purchase or return that made them active to their leaving or its being taken back."""
     also = _without(wanted, "customer")
     first = "".join(f", argMin({name}, (at_ms, m.event)) AS {name}" for name in ("book", "entity", *also))
-    left = standing("measure = 'churned'", "customer, at_ms, event")
+    left = standing("measure = 'churned'", ("customer", "at_ms", "event"))
     churns = (
         f"SELECT customer AS churner, arraySort(groupArray((at_ms, event))) AS churns FROM ({left}) GROUP BY churner"
     )
@@ -250,14 +261,13 @@ def _members(wanted: Columns) -> str:
 
 def _latest_answers(kind: str) -> Callable[[Columns], str]:
     def sql(wanted: Columns) -> str:
-        own = ("at_ms", "event", "book", "entity", "basis_ms", "outcome")
-        columns = (*own, *_without(wanted, "respondent", *own))
-        told = standing(f"measure = 'answer' AND kind = '{kind}' AND {IN_RANGE}", ", ".join(("respondent", *columns)))
-        last = ", ".join(f"last.{place} AS {name}" for place, name in enumerate(columns, 1))
+        columns = ("book", "entity", *_without(("basis_ms", "outcome", *wanted), "respondent"))
+        told = ("respondent", "at_ms", "event", *columns)
+        stood = standing(f"measure = 'answer' AND kind = '{kind}' AND {IN_RANGE}", told)
+        last = "".join(f", argMax(l.{name}, (l.at_ms, l.event)) AS {name}" for name in columns)
         return f"""
-            SELECT respondent, {last}, 1 AS count FROM (
-                SELECT respondent, max(({", ".join(columns)})) AS last
-                FROM ({told}) GROUP BY respondent, roundDown(at_ms, {{edges:Array(Int64)}}))"""
+            SELECT respondent, max(l.at_ms) AS at_ms, argMax(l.event, (l.at_ms, l.event)) AS event{last}, 1 AS count
+            FROM ({stood}) AS l GROUP BY respondent, roundDown(l.at_ms, {{edges:Array(Int64)}})"""
 
     return sql
 

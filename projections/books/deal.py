@@ -12,14 +12,11 @@ from events.base import SalesEvent
 from events.deals import DealCreated, DealLost, DealReopened, DealStageMoved, DealUpdated, DealWon
 from events.envelope import Fact
 from events.words import minor
+from projections.books.worth import Worth, booked, less, worth
 from projections.posting import NOWHERE, Dimensions, Posting, merged
 
 LEFT: Final = ("moved", "won", "lost")
 """Outcomes of a pipeline line that ends a visit to a stage."""
-
-
-Worth = dict[str, tuple[int, int]]
-"""Currency to amount and cost, in minor units."""
 
 
 class DealBook:
@@ -153,7 +150,7 @@ class DealBook:
         self.status = status
         line = replace(self._line(fact, status, dims), since_ms=self.created_ms, until_ms=fact.at_ms)
         self.closed, self.booked = line, self._worth()
-        lines += _booked(replace(line, count=1), self.booked)
+        lines += booked(replace(line, count=1), self.booked)
         lines.append(self._cohort(status, 1))
 
     def _take_back(self, fact: Fact, lines: list[Posting]) -> None:
@@ -163,19 +160,19 @@ class DealBook:
             return
         dims = replace(self.dims, outcome="taken_back", reason=closed.dims.reason, competitor=closed.dims.competitor)
         line = replace(closed, at_ms=fact.at_ms, basis_ms=fact.at_ms, event=fact.position, dims=dims, count=-1)
-        lines += _booked(line, _less({}, self.booked))
+        lines += booked(line, less({}, self.booked))
         lines.append(self._cohort(closed.measure, -1))
 
     def _correct_win(self, fact: Fact, lines: list[Posting]) -> None:
         """An amount or cost told after the win: the difference is posted now."""
         assert self.closed is not None, "a won deal has the line that won it"
-        worth = self._worth()
-        if worth == self.booked:
+        told = self._worth()
+        if told == self.booked:
             return
         line = self._line(fact, "won", replace(self.dims, outcome="corrected"))
         line = replace(line, since_ms=self.created_ms, until_ms=self.closed.until_ms)
-        lines += _booked(line, _less(worth, self.booked))
-        self.booked = worth
+        lines += booked(line, less(told, self.booked))
+        self.booked = told
 
     def _cohort(self, outcome: str, count: int) -> Posting:
         created = self.created
@@ -184,30 +181,11 @@ class DealBook:
 
     def _worth(self) -> Worth:
         """What the deal brings, and for a win what it costs; each in the currency it was told in."""
-        worth = {self.currency: (self.amount, 0)}
-        if self.status == "won" and self.cost:
-            worth[self.cost_currency] = worth.get(self.cost_currency, (0, 0))[0], self.cost
-        return worth
+        cost = self.cost if self.status == "won" else 0
+        return worth(self.amount, self.currency, cost, self.cost_currency)
 
     def _line(self, fact: Fact, measure: str, dims: Dimensions) -> Posting:
         return Posting(measure=measure, at_ms=fact.at_ms, event=fact.position, dims=dims, basis_ms=fact.at_ms)
-
-
-def _booked(line: Posting, worth: Worth) -> list[Posting]:
-    """The line in each currency; what it counts stands in the first."""
-    return [
-        replace(line, count=0 if place else line.count, amount=amount, cost=cost, currency=currency)
-        for place, (currency, (amount, cost)) in enumerate(worth.items())
-    ]
-
-
-def _less(after: Worth, before: Worth) -> Worth:
-    """``after`` less ``before``, by currency, without what comes to nothing."""
-    found = {}
-    for currency in {**before, **after}:
-        (amount, cost), (less, less_cost) = after.get(currency, (0, 0)), before.get(currency, (0, 0))
-        found[currency] = amount - less, cost - less_cost
-    return {currency: each for currency, each in found.items() if any(each)} or {next(iter(found)): (0, 0)}
 
 
 def _millionths(probability: str) -> int:

@@ -9,17 +9,23 @@ from msgspec.structs import replace
 from events.envelope import Fact
 from events.orders import OrderPlaced, OrderRefunded
 from events.words import minor
+from projections.books.worth import Worth, booked, less, worth
 from projections.posting import NOWHERE, Posting, merged
 
 
 class OrderBook:
     """One order. Told again under another id it is the same order: the difference is posted."""
 
-    __slots__ = ("dims", "placed", "refunded", "returned")
+    __slots__ = ("booked", "cost", "cost_currency", "dims", "placed", "refunded", "returned")
 
     def __init__(self) -> None:
         self.dims = NOWHERE
         self.placed: Posting | None = None
+        """The line that placed it, with its amount as last told."""
+        self.cost = 0
+        self.cost_currency = ""
+        self.booked: Worth = {}
+        """What was posted so far."""
         self.refunded = 0
         """Minor units given back in the currency of the order."""
         self.returned = False
@@ -38,26 +44,24 @@ class OrderBook:
     def _place(self, fact: Fact, event: OrderPlaced) -> list[Posting]:
         assert event.currency is not None, "the codec names the currency of every amount"
         self.dims = merged(self.dims, event, customer=event.customer_id, deal=event.deal_id)
+        if event.cost is not None:
+            self.cost, self.cost_currency = minor(event.cost), event.currency
         line = Posting(
             measure="fulfilment" if self.dims.deal else "order", at_ms=fact.at_ms, event=fact.position, count=1,
-            dims=self.dims, amount=minor(event.amount), cost=minor(event.cost) if event.cost is not None else 0,
-            currency=event.currency, basis_ms=fact.at_ms, since_ms=fact.at_ms,
+            dims=self.dims, basis_ms=fact.at_ms, since_ms=fact.at_ms,
+            amount=minor(event.amount), currency=event.currency,
         )  # fmt: skip
         before, self.placed = self.placed, line
+        told, told_before = worth(line.amount, line.currency, self.cost, self.cost_currency), self.booked
+        self.booked = told
         if before is None:
-            return [line]
+            return booked(line, told)
         self.placed = replace(line, since_ms=before.since_ms)
-        back = replace(
-            before,
-            at_ms=fact.at_ms,
-            basis_ms=fact.at_ms,
-            event=fact.position,
-            count=0,
-            amount=-before.amount,
-            cost=-before.cost,
-        )
-        again = replace(self.placed, count=0, dims=replace(line.dims, outcome="corrected"))
-        return [replace(back, dims=replace(back.dims, outcome="corrected")), again]
+        corrected = replace(self.placed, count=0, dims=replace(line.dims, outcome="corrected"))
+        if before.measure == line.measure:
+            return booked(corrected, less(told, told_before))
+        back = replace(corrected, measure=before.measure)
+        return booked(back, less({}, told_before)) + booked(corrected, told)
 
     def _refund(self, fact: Fact, event: OrderRefunded) -> Posting:
         assert event.currency is not None, "the codec names the currency of every amount"

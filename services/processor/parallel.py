@@ -26,7 +26,7 @@ from events.vocabulary import BY_TYPE
 from projections.ledger import Identity, Key, Ledger
 from services.journal.port import Cut
 from services.journal.sqlite import SqliteJournal
-from services.processor.poster import post_entries, voided_before
+from services.processor.poster import parked_keys, post_entries, voided_before
 from services.store.clickhouse import ClickHouseStore
 from services.store.columns import history_table, postings_table
 
@@ -77,8 +77,9 @@ class ParallelPoster:
         self._fed = self._start
         self._cuts: deque[Cut] = deque()
         self._journal = SqliteJournal(journal_path, read_only=True)
-        parked = {(book, entry.subject) for entry, book, _ in store.parked(tenant)}
-        self._crew = _Crew(workers, (journal_path, tenant, self._start, keep // workers, parked))
+        parked = parked_keys(store, tenant, self._journal)
+        waiting = {entry.position for entry, _, _ in store.parked(tenant)}
+        self._crew = _Crew(workers, (journal_path, tenant, self._start, keep // workers, parked, waiting))
         self._desk = _Desk(tenant, self._crew.pipes, store, written=self._start)
 
     def feed(self, at_least: int = 1) -> None:
@@ -215,7 +216,7 @@ class _Crew:
 
 def _help(
     pipe: Connection, orders: Connection, shard: int, count: int, path: Path, tenant: str, start: int, keep: int,
-    parked: set[Key],
+    parked: set[Key], waiting: set[int],
 ) -> None:  # fmt: skip
     """A helper's whole life: post its shard of each range and send the tables, until the orders end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it ends it
@@ -223,7 +224,7 @@ def _help(
     with SqliteJournal(path, read_only=True) as journal, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         mine = _Shard(journal, tenant, shard, count)
         histories = _Histories(pipe, asks=start > 0)
-        voided = voided_before(journal, tenant, start)
+        voided = voided_before(journal, tenant, start, waiting)
         ledger = Ledger(load=histories.load, locate=mine.locate, voided=voided, keep=keep)
         while True:
             low, high = orders.recv()

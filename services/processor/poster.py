@@ -4,7 +4,7 @@ It never stops on bad data: an event its book cannot post is parked with its ent
 among the dead letters, and the rest goes on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Final
 
 from events.codec import UnknownEvent, read
@@ -33,8 +33,9 @@ class Poster:
         """Start from the checkpoint, knowing nothing but what the store has."""
         self._store.recover(self.tenant)
         self.position = self._store.checkpoint(self.tenant).position
-        self._parked: set[Key] = {(book, entry.subject) for entry, book, _ in self._store.parked(self.tenant)}
-        voided = voided_before(self._journal, self.tenant, self.position)
+        self._parked = parked_keys(self._store, self.tenant, self._journal)
+        waiting = {entry.position for entry, _, _ in self._store.parked(self.tenant)}
+        voided = voided_before(self._journal, self.tenant, self.position, waiting)
         self._ledger = Ledger(load=self._load, locate=self._locate, voided=voided, keep=self._keep)
         self._failed = False
 
@@ -64,8 +65,8 @@ class Poster:
         parked = [entry for entry, _, _ in self._store.parked(self.tenant)]
         if not parked:
             return 0, 0
-        for entry in parked:
-            self._ledger.forget((kind_of(entry.type), entry.subject))
+        for key in self._parked:
+            self._ledger.forget(key)
         still: set[Key] = set()
         applied, lines = post_entries(self._ledger, still, parked)
         done = [each for each in applied if not each.parked]
@@ -85,9 +86,10 @@ class Poster:
         return read(entry)
 
 
-def voided_before(journal: Journal, tenant: str, position: int) -> set[Identity]:
-    """The identities that were voided up to a position."""
-    facts = map(read, journal.of_type(tenant, [EventVoided.TYPE], position))
+def voided_before(journal: Journal, tenant: str, position: int, waiting: Container[int] = ()) -> set[Identity]:
+    """The identities that were voided up to a position, but for voidings that are parked themselves."""
+    entries = journal.of_type(tenant, [EventVoided.TYPE], position)
+    facts = [read(entry) for entry in entries if entry.position not in waiting]
     return {(fact.data.source, fact.data.id) for fact in facts if isinstance(fact.data, EventVoided)}
 
 
@@ -103,13 +105,31 @@ def post_entries(ledger: Ledger, parked: set[Key], entries: Sequence[Entry]) -> 
     applied: list[Applied] = []
     lines: list[Line] = []
     for entry in entries:
-        key = kind_of(entry.type), entry.subject
-        reason = f"waits behind an earlier parked event of {key[0]} {key[1]}" if key in parked else ""
-        if not reason:
-            try:
-                lines += ledger.post(read(entry))
-            except (Unpostable, UnknownEvent) as error:
-                parked.add(key)
-                reason = str(error) or type(error).__name__
-        applied.append(Applied(entry, key[0], reason))
+        key, reason = (kind_of(entry.type), entry.subject), ""
+        try:
+            fact = read(entry)
+            if fact.kind == EventVoided.KIND:
+                key = ledger.about(fact)
+            if key in parked:
+                reason = f"waits behind an earlier parked event of {key[0]} {key[1]}"
+            else:
+                lines += ledger.post(fact)
+        except (Unpostable, UnknownEvent) as error:
+            parked.add(key)
+            reason = str(error) or type(error).__name__
+        applied.append(Applied(entry, kind_of(entry.type), reason))
     return applied, lines
+
+
+def parked_keys(store: Store, tenant: str, journal: Journal) -> set[Key]:
+    """The entities whose events wait: those of parked events, and those that parked voidings are about."""
+    found: set[Key] = set()
+    for entry, book, _ in store.parked(tenant):
+        key = book, entry.subject
+        if entry.type == EventVoided.TYPE:
+            void = read(entry).data
+            assert isinstance(void, EventVoided)
+            target = journal.find(tenant, void.source, void.id)
+            key = (kind_of(target.type), target.subject) if target is not None else key
+        found.add(key)
+    return found

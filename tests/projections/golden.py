@@ -1,14 +1,14 @@
 """The SQL of a few KPIs, checked in: ``python -m tests.projections.golden`` writes it anew."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from events.people import RepAssigned
 from events.planning import FxRateSet, PipelineDefined
+from projections.ask import Asker
 from projections.definitions import Definitions
-from projections.periods import moment, periods
-from projections.plan import Planner, spans
 from projections.question import question
 from tests.projections.telling import facts, make, ms
 
@@ -30,9 +30,8 @@ QUESTIONS: Final[dict[str, dict[str, Any]]] = {
 }
 """One of sums, one of what lasts, one of medians."""
 
-_TOKENS: Final = re.compile(
-    r"\((?:SELECT|WITH)|\(|\)| (?=(?:FROM|WHERE|AND|GROUP BY|HAVING|ORDER BY|LIMIT|ARRAY JOIN|(?:ASOF )?LEFT JOIN|UNION ALL)\b)"
-)
+_CLAUSES: Final = "FROM|WHERE|AND|GROUP BY|HAVING|ORDER BY|LIMIT|ARRAY JOIN|(?:ASOF )?LEFT JOIN|UNION ALL"
+_TOKENS: Final = re.compile(rf"\((?:SELECT|WITH)|\(|\)| (?=(?:{_CLAUSES})\b)")
 
 
 def laid_out(sql: str) -> str:
@@ -57,18 +56,30 @@ def path(kpi: str) -> Path:
     return FOLDER / f"{kpi.replace('/', '~')}.sql"
 
 
+class Recorder:
+    """A store that answers nothing and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.selects: list[tuple[str, Mapping[str, Any]]] = []
+
+    def __call__(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        self.selects.append((sql, parameters))
+        return []
+
+
+def asker(recorder: Recorder, tenant: str = "default") -> Asker:
+    """Asks at position 42."""
+    return Asker(recorder, tenant, 42, ms("2026-12-31"), DEFINITIONS, 5)
+
+
 def text(kpi: str) -> str:
     """All statements of its question, with their parameters, broken into lines for people."""
-    asked = question(kpi, from_="2026-01", to="2026-07", **QUESTIONS[kpi])
-    planner = Planner(asked, "default", 42, DEFINITIONS, "CNY")
-    calendar = DEFINITIONS.calendar
-    stretch = periods(asked.grain, moment("2026-01", calendar), moment("2026-07", calendar), calendar)
+    recorder = Recorder()
+    asker(recorder).answer(question(kpi, from_="2026-01", to="2026-07", **QUESTIONS[kpi]))
     found = []
-    for part in asked.kpi.parts:
-        select = planner.select(part, spans(part, stretch, ms("2026-12-31"), calendar))
-        used = {name: value for name, value in select.parameters.items() if f"{{{name}:" in select.sql}
-        lines = [f"-- {part.name}", laid_out(select.sql) + ";"]
-        found.append("\n".join(lines + [f"-- {name} = {value!r}" for name, value in used.items()]))
+    for sql, parameters in recorder.selects:
+        used = [f"-- {name} = {value!r}" for name, value in parameters.items() if f"{{{name}:" in sql]
+        found.append("\n".join([laid_out(sql) + ";", *used]))
     return "\n\n".join(found) + "\n"
 
 

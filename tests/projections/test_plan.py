@@ -4,13 +4,14 @@ import re
 
 import pytest
 
-from projections.catalogue import BY_ID, KPIS
+from projections.catalogue import BY_ID
 from projections.definitions import Definitions
 from projections.formula import Part
 from projections.periods import FOREVER, Period, periods
-from projections.plan import Planner, Span, edges, spans
+from projections.plan import Span, edges, spans
 from projections.question import question
-from tests.projections.golden import DEFINITIONS, QUESTIONS, path, text
+from projections.receipt import Receipts
+from tests.projections.golden import QUESTIONS, Recorder, asker, path, text
 from tests.projections.telling import ms
 
 HOSTILE = "'; DROP TABLE postings; --"
@@ -24,27 +25,24 @@ def test_the_sql_is_the_one_checked_in(kpi: str) -> None:
     )
 
 
-@pytest.mark.parametrize("kpi", [kpi.id for kpi in KPIS])
+@pytest.mark.parametrize("kpi", BY_ID)
 def test_nothing_told_by_a_user_stands_in_the_sql(kpi: str) -> None:
     dims = sorted(BY_ID[kpi].dims - {"attributes"})
     free = ["attributes." + HOSTILE] if "attributes" in BY_ID[kpi].dims else []
     asked = question(kpi, by=free + dims, where=[f"{name}={HOSTILE}" for name in dims + free])
-    planner = Planner(asked, HOSTILE, 42, DEFINITIONS, "CNY")
-    period = Period("total", *FOREVER)
-    for part in asked.kpi.parts:
-        if part.source is None:
-            continue
-        (window,) = spans(part, [period], ms("2026-12-31"), DEFINITIONS.calendar)
-        selects = [planner.select(part, [window]), planner.evidence(part, window, [HOSTILE] * len(asked.by))]
-        selects += [
-            planner.left_out(part.source, which, window, [None] * len(asked.by)) for which, _ in part.source.excluded
-        ]
-        for select in selects:
-            assert "DROP" not in select.sql
-            wanted = set(re.findall(r"\{(\w+):", select.sql))
-            assert wanted <= set(select.parameters), "every parameter is bound"
-            assert "tenant" in wanted, "nobody reads the lines of another tenant"
-            assert "cut" in wanted, "nothing is read that was not known"
+    recorder = Recorder()
+
+    hostile = asker(recorder, tenant=HOSTILE)
+    hostile.answer(asked)
+    Receipts(recorder, hostile, asked).evidence(Period("total", *FOREVER), (HOSTILE,) * len(asked.by))
+
+    assert recorder.selects
+    for sql, parameters in recorder.selects:
+        assert "DROP" not in sql
+        wanted = set(re.findall(r"\{(\w+):", sql))
+        assert wanted <= set(parameters), "every parameter is bound"
+        assert "tenant" in wanted, "nobody reads the lines of another tenant"
+        assert "cut" in wanted, "nothing is read that was not known"
 
 
 class TestWindows:

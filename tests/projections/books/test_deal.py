@@ -9,9 +9,15 @@ from hypothesis import strategies as st
 from events.deals import DealCreated, DealLost, DealReopened, DealStageMoved, DealUpdated, DealWon
 from events.words import minor
 from projections.posting import Posting
-from tests.projections.telling import Told, make, ms, of, posted, short, totals
+from tests.projections import telling
+from tests.projections.telling import Told, make, ms, of, short, totals
 
 CREATED: Final = make(DealCreated, "2026-03-01", stage="qualified", amount="100.00", rep_id="ana")
+
+
+def posted(*told: Told) -> list[Posting]:
+    """What the deal is worth, without what its cohort became (see TestCohort)."""
+    return [line for line in telling.posted(*told) if line.measure != "cohort"]
 
 
 def moved(day: str, to_stage: str) -> Told:
@@ -167,6 +173,11 @@ class TestCorrected:
         lines = posted(won("20", "90.00", cost="30.00"), won("25", "95.00", cost="20.00"))
         assert short(lines[2:], "cost") == [("03-25", "won", 0, 500, -1000)]
 
+    def test_a_cost_keeps_the_currency_it_was_told_in(self) -> None:
+        lines = posted(won("20", "90.00", cost="30.00"), updated("25", amount="9000", currency="JPY"))
+
+        assert totals(of(lines, "won"), "currency") == {("CNY",): (1, 0, 3000), ("JPY",): (0, 9000, 0)}
+
     def test_another_currency_takes_one_amount_out_and_puts_the_other_in(self) -> None:
         lines = posted(won("20", "90.00"), updated("25", amount="12.00", currency="USD"))
 
@@ -226,6 +237,30 @@ class TestReopened:
 
     def test_an_open_deal_reopened_where_it_is_changes_nothing(self) -> None:
         assert posted(CREATED, reopened("05", "qualified")) == posted(CREATED)
+
+
+class TestCohort:
+    """What became of a deal stands at the moment it was created."""
+
+    @pytest.mark.parametrize(
+        ("told", "cohort"),
+        [
+            ((), {}),
+            ((won("20"),), {("03-01", "won"): 1}),
+            ((lost("20"),), {("03-01", "lost"): 1}),
+            ((won("20"), reopened("25")), {}),
+            ((won("20"), reopened("25"), lost("28")), {("03-01", "lost"): 1}),
+            ((lost("20"), won("25")), {("03-01", "won"): 1}),
+        ],
+    )
+    def test_it_is_what_stands_now(self, told: tuple[Told, ...], cohort: dict[tuple[str, str], int]) -> None:
+        lines = of(telling.posted(CREATED, *told), "cohort")
+
+        found = totals(lines, "at_ms", "event", "outcome", "rep_id", "stage")
+        assert found == {
+            (ms(f"2026-{day}"), 1, outcome, "ana", "qualified"): (count, 0, 0)
+            for (day, outcome), count in cohort.items()
+        }
 
 
 HOUR: Final = st.integers(0, 23).map(lambda hour: f"2026-03-02T{hour:02d}:00")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 def finished(running: "subprocess.Popen[str]") -> Ran:
     """What came of a process."""
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=120)
     return Ran(running.returncode, out, err)
 
 
