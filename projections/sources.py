@@ -108,8 +108,6 @@ def _in(measures: Iterable[str]) -> str:
 
 
 _CONTACTS: Final = ("touchpoint", "touchpoint_automated", "lead_created")
-_OF_WINS: Final = f"""{_in(_CONTACTS)}
-    AND (deal IN (SELECT its_deal FROM wins) OR (lead != '' AND lead IN (SELECT its_lead FROM wins)))"""
 
 
 def _cycles(wanted: Columns) -> str:
@@ -120,7 +118,9 @@ def _cycles(wanted: Columns) -> str:
                 deal AS its_deal, lead AS its_lead{_columns(wanted)}
             FROM {{postings}} WHERE {KNOWN} AND measure = 'won' AND count != 0 AND {IN_RANGE}),
         contacts AS (
-            {standing(_OF_WINS, ("deal", "lead", "at_ms"))})
+            SELECT deal, lead, at_ms FROM {{postings}} WHERE {KNOWN} AND {_in(_CONTACTS)} AND (
+                deal IN (SELECT its_deal FROM wins) OR (lead != '' AND lead IN (SELECT its_lead FROM wins)))
+            GROUP BY event, deal, lead, at_ms HAVING sum(count) > 0)
         SELECT w.*, until_ms - since_ms AS from_deal_ms, until_ms - least(since_ms,
             if(d.of_deal = '', since_ms, d.first_ms), if(l.of_lead = '', since_ms, l.first_ms)) AS cycle_ms
         FROM wins AS w

@@ -64,14 +64,30 @@ def test_a_table_in_chinese(told: Run) -> None:
 def test_csv_is_plain_and_computes_nothing(told: Run) -> None:
     evil = event("deal.won", "7", "2026-09-02T09:00:00Z", deal_id="D-7", amount="1.00", region="=HYPERLINK(1)")
     told("ingest", "-", stdin=lines(evil))
-    ran = told("kpi", "win_rate", "--by", "region", "--csv")
+    ran = told(
+        "kpi",
+        "win_rate",
+        "--by",
+        "region",
+        "--where",
+        "region=华东",
+        "--where",
+        "region==HYPERLINK(1)",
+        "--grain",
+        "month",
+        "--from",
+        "2026-08",
+        "--to",
+        "2026-10",
+        "--csv",
+    )
 
     assert list(csv.reader(io.StringIO(ran.out))) == [
         ["period", "region", "value", "won", "lost", "reason"],
-        ["total", "'=HYPERLINK(1)", "1.0", "1", "0", ""],
-        ["total", "华东", "1.0", "1", "0", ""],
-        ["total", "华南", "", "0", "0", "zero_denominator"],
-        ["total", "", "0.0", "0", "1", ""],
+        ["2026-08", "'=HYPERLINK(1)", "", "0", "0", "zero_denominator"],
+        ["2026-08", "华东", "", "0", "0", "zero_denominator"],
+        ["2026-09", "'=HYPERLINK(1)", "1.0", "1", "0", ""],
+        ["2026-09", "华东", "1.0", "1", "0", ""],
     ]
 
 
