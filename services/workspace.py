@@ -53,6 +53,11 @@ class Workspace:
         """Bring one tenant's ledger to the head of its journal, a long stretch on all cores."""
         keep = self.settings.history_events
         behind = self.journal.head(tenant).position - store.checkpoint(tenant).position
+        if behind < 0:
+            raise WorkspaceError(
+                f"the ledger of {tenant} is ahead of its journal by {-behind} events, so the journal is not the one it "
+                "was made from; bring that journal back, or delete the store folder to make the ledger anew"
+            )
         if behind >= LONG and (cores := os.cpu_count() or 1) > 1:
             self._posters.pop(tenant, None)
             path = self.settings.journal_path

@@ -1,5 +1,6 @@
 """One run of the command line: what was asked for of every verb, and the folder, the output and the errors."""
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -98,6 +99,7 @@ class Session:
         """The data folder, opened and owned by this process."""
         from services.workspace import Workspace
 
+        gc.set_threshold(200_000, 20, 100)  # events hold no cycles; looking for some costs a third of the time
         with Workspace(self.settings) as workspace:
             yield workspace
 

@@ -68,7 +68,10 @@ class ClickHouseStore:
             rows = self._client.query(self._named(sql), parameters=dict(parameters)).result_rows
             return [tuple(row) for row in rows]
         except ClickHouseError as error:
-            raise StoreError(f"the store could not answer: {_first_line(error)}") from error
+            raise StoreError(
+                f"the store could not answer: {_first_line(error)}; if it is damaged, delete the store folder: "
+                "the next command makes it anew from the journal"
+            ) from error
 
     def checkpoint(self, tenant: str) -> Cut:
         if tenant not in self._checkpoints:

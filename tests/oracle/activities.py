@@ -90,7 +90,7 @@ def spend(past: Past) -> list[Line]:
 
 
 def rep_days(past: Past, stretch: Stretch) -> list[Line]:
-    """One line for each rep in place and working day that begins in the stretch."""
+    """One line for each rep in place and working day that the stretch overlaps."""
     stints = past.stints()
     if not stints:
         return []
@@ -99,7 +99,7 @@ def rep_days(past: Past, stretch: Stretch) -> list[Line]:
     found = []
     while (start := days.midnight(day)) < stretch.end:
         end = days.midnight(day + timedelta(days=1))
-        if start >= stretch.start and days.works(day):
+        if end > stretch.start and days.works(day):
             for rep in sorted({stint.rep_id for stint in stints}):
                 here = [stint for stint in stints if stint.rep_id == rep and _overlaps(stint, start, end)]
                 found += [Line("rep_days", start, stint.dims) for stint in here[-1:]]

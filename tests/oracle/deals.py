@@ -43,7 +43,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Exit:
-    """A finished visit to a stage: where to (a stage, ``won`` or ``lost``) and after how many milliseconds."""
+    """A finished visit to a stage: where to (a stage, ``won`` or ``lost``) and after how many milliseconds.
+
+    Its dimensions are those the deal stood there with.
+    """
 
     at: int
     stage: Stage
@@ -205,9 +208,8 @@ class Deal:
         """Follow the deal through stages and pipeline."""
         now = (self.told.get("pipeline"), self.told.get("stage")) if self.status == "open" else None
         if self.visit and self.visit[0] != now:
-            (pipeline, left), since = self.visit
-            dims = {**self._dims(at), "stage": left or "", "pipeline": pipeline or ""}
-            self.exits.append(Exit(at, self.visit[0], now or self.status, dims, at - since))
+            left, since = self.visit
+            self.exits.append(Exit(at, left, now or self.status, self.spans[-1].dims, at - since))
             self.visit = None
         if now and not self.visit:
             self.visit = now, at

@@ -304,7 +304,7 @@ def dimensions(kpi: str) -> list[str]:
 
 
 @st.composite
-def queries(draw: DrawFn, kpis: tuple[str, ...] = tuple(BY_ID), positions: int = 24) -> Query:
+def queries(draw: DrawFn, kpis: tuple[str, ...] = tuple(BY_ID), positions: int = 6) -> Query:
     """A question that can be asked; grains other than total with both bounds."""
     kpi = draw(st.sampled_from(kpis))
     by = draw(st.lists(st.sampled_from(dimensions(kpi)), max_size=2, unique=True))

@@ -1,0 +1,73 @@
+"""``make bench``: takes all figures and prints them; ``--write`` puts them into benchmarks/README.md."""
+
+import argparse
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from benchmarks import work
+from benchmarks.measure import Figure, taken
+
+PAGE: Final = Path(__file__).with_name("README.md")
+_MARK: Final = "<!-- figures -->"
+
+
+def main() -> None:
+    """Measure at each size, smallest first."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes to measure at")
+    parser.add_argument("--write", action="store_true", help="write the figures into benchmarks/README.md")
+    options = parser.parse_args()
+    told = [f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.", ""]
+    for events in options.events:
+        told += measured(events)
+    print("\n".join(told))
+    if options.write:
+        head = PAGE.read_text("utf-8").partition(_MARK)[0]
+        PAGE.write_text(f"{head}{_MARK}\n" + "\n".join(told) + "\n", "utf-8")
+
+
+def measured(events: int) -> list[str]:
+    """The figures at one size, as Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, data = Path(folder) / "events.jsonl", Path(folder) / "data"
+        simulated = taken(work.simulate, path, events)
+        told = int(simulated.result)
+        nothing = taken(work.empty, data)
+        ingested = taken(work.ingest, data, path)
+        rebuilt = taken(work.rebuild_all, data)
+        yardstick = taken(work.sql_yardstick, data)
+        asked = taken(work.ask_all, data)
+    lines = [f"## {told:,} events told", "", "| what | events/s | of the SQL yardstick | CPU µs an event | peak MiB |"]
+    lines += ["|---|---|---|---|---|"]
+    rate = _rate(yardstick, nothing, int(yardstick.result))
+    for name, figure, count in (
+        ("simulate (one process)", simulated, told),
+        ("ingest: validate, journal, post", ingested, told),
+        ("rebuild: all lines anew, exchange", rebuilt, int(rebuilt.result)),
+        ("SQL yardstick: one window query", yardstick, int(yardstick.result)),
+    ):
+        less = None if figure is simulated else nothing
+        speed = _rate(figure, less, count)
+        cpu = figure.cpu_seconds / count * 1e6
+        lines.append(f"| {name} | {speed:,.0f} | {speed / rate:.2f} | {cpu:.1f} | {figure.peak_mib:,.0f} |")
+    return [*lines, "", *_questions(asked), ""]
+
+
+def _rate(figure: Figure, nothing: Figure | None, count: int) -> float:
+    """Events a second, without what opening the engine costs."""
+    return count / max(figure.seconds - (nothing.seconds if nothing else 0), 0.001)
+
+
+def _questions(asked: Figure) -> list[str]:
+    lines = [f"Each KPI by one dimension and month over two years, {work.ROUNDS} times; {asked.peak_mib:,.0f} MiB.", ""]
+    lines += ["| KPI | median ms | p99 ms |", "|---|---|---|"]
+    for kpi, times in sorted(asked.result.items(), key=lambda item: -item[1][len(item[1]) // 2]):
+        lines.append(f"| `{kpi}` | {times[len(times) // 2]:.0f} | {times[-1]:.0f} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

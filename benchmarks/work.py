@@ -1,0 +1,89 @@
+"""What is measured, each as a function that can run in a process of its own."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from projections.catalogue import KPIS
+from projections.question import question
+from services.books import Books
+from services.replay.rebuild import rebuild
+from services.settings import Settings
+from services.simulator.company import Company
+from services.workspace import Workspace
+
+EVENTS_PER_REP: Final = 4_930
+"""What the simulated company tells for each rep in two years, roughly."""
+ROUNDS: Final = 25
+"""How often each KPI is asked."""
+
+
+def simulate(path: Path, events: int) -> int:
+    """Two years of a company of the right size, as JSON lines."""
+    company = Company(seed=7, years=2, reps=max(events // EVENTS_PER_REP, 8))
+    told = 0
+    with path.open("wb") as file:
+        for line in company.lines():
+            file.write(line.rstrip(b"\n") + b"\n")
+            told += 1
+    return told
+
+
+def ingest(data: Path, path: Path) -> None:
+    """Validate, journal and post a file: the command, as a user runs it."""
+    command = [Path(sys.executable).with_name("salestream"), "--data", data, "--json", "ingest", path]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode not in (0, 3):  # 3: some were refused, as the simulated company has it
+        raise RuntimeError(f"salestream ingest ended with {done.returncode}")
+
+
+def rebuild_all(data: Path) -> int:
+    """Make the ledger anew and put it in place; the events posted."""
+    with Workspace(Settings(data=data)) as workspace:
+        return int(rebuild(workspace)["events"])
+
+
+def ask_all(data: Path) -> dict[str, list[float]]:
+    """Milliseconds of each KPI by one dimension and month over two years, sorted."""
+    with Workspace(Settings(data=data)) as workspace:
+        books = workspace.books("default")
+        return {kpi.id: sorted(_ask(books, kpi.id) for _ in range(ROUNDS)) for kpi in KPIS}
+
+
+def _ask(books: Books, kpi: str) -> float:
+    dims = question(kpi).kpi.dims
+    by = "region" if "region" in dims else sorted(dims)[0]
+    start = time.perf_counter()
+    books.ask(question(kpi, by=[by], grain="month", from_="2024-01", to="2026-01"))
+    return (time.perf_counter() - start) * 1000
+
+
+def sql_yardstick(data: Path) -> int:
+    """What one window query can do: signed pipeline lines of all deals from their events; the events read.
+
+    It knows no late events, voidings, dimensions or cuts: it is the speed of columns, not a ledger.
+    """
+    with Workspace(Settings(data=data)) as workspace:
+        rows = workspace.store.query(_YARDSTICK, {})
+        return int(rows[0][0])
+
+
+_YARDSTICK: Final = """
+    SELECT count(), sum(amount - before), sum(stage != stage_before) FROM (
+        SELECT entity, amount, stage,
+            lagInFrame(amount) OVER deal AS before, lagInFrame(stage) OVER deal AS stage_before
+        FROM (
+            SELECT entity, at_ms, position,
+                toInt64OrZero(replaceOne(JSONExtractString(body, 'data', 'amount'), '.', '')) AS amount,
+                coalesce(nullIf(JSONExtractString(body, 'data', 'to_stage'), ''),
+                    JSONExtractString(body, 'data', 'stage')) AS stage
+            FROM {history})
+        WINDOW deal AS (PARTITION BY entity ORDER BY at_ms, position))"""
+
+
+def empty(data: Path) -> Any:
+    """Open and close the books: what every figure pays for the engine."""
+    with Workspace(Settings(data=data)) as workspace:
+        return workspace.store.checkpoint("default").position
