@@ -34,7 +34,7 @@ help: ## Show this list
 setup: $(DEV) ## Make .venv from the lock files (done once; redone when a lock changes)
 	@:
 
-demo: $(PROJECT) ## Let a simulated company live in fast motion, with its wallboard
+demo: $(PROJECT) ## Let a simulated company live in fast motion, live in the terminal
 	@$(BIN)/salestream demo $(ARGS)
 
 test: $(DEV) ## Run the tests, e.g. make test ARGS="-k refund"
@@ -47,7 +47,7 @@ lint: $(DEV) ## Check formatting and style
 	@$(BIN)/python -m ruff check --quiet --output-format concise .
 
 types: $(DEV) ## Check types, strictly
-	@$(BIN)/python -m mypy --strict $(SOURCES) tests
+	@$(BIN)/python -m mypy --strict $(SOURCES) tests benchmarks
 
 bench: $(DEV) ## Measure the figures that the README gives
 	@$(BIN)/python -m benchmarks $(ARGS)

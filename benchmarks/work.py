@@ -33,7 +33,7 @@ def simulate(path: Path, events: int) -> int:
 
 def ingest(data: Path, path: Path) -> None:
     """Validate, journal and post a file: the command, as a user runs it."""
-    command = [Path(sys.executable).with_name("salestream"), "--data", data, "--json", "ingest", path]
+    command = [str(Path(sys.executable).with_name("salestream")), "--data", str(data), "--json", "ingest", str(path)]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     if done.returncode not in (0, 3):  # 3: some were refused, as the simulated company has it
         raise RuntimeError(f"salestream ingest ended with {done.returncode}")

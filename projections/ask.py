@@ -60,6 +60,8 @@ class Asker:
         currency = question.currency or self.definitions.calendar.currency
         planner = Planner(question, self._tenant, self._position, self.definitions, currency)
         stretch = self.periods(question)
+        if not stretch:
+            return Answered(question, currency, [])
         values: dict[str, dict[Place, Value]] = {}
         for parts in _together(question.kpi.parts):
             values |= self._parts(parts, stretch, planner, question)
@@ -88,7 +90,10 @@ class Asker:
                 "from", f"{question.from_!r} is not before to {question.to!r}; allowed: an earlier moment"
             )
         if question.grain != "total" and (low is None or high is None):
-            first, last = self._reach(question)
+            reach = self._reach(question)
+            if reach is None:
+                return []
+            first, last = reach
             low = first if low is None else low
             high = max(last + 1, low + 1) if high is None else high
             if question.from_ is None:
@@ -99,8 +104,8 @@ class Asker:
         except TooManyPeriods as error:
             raise BadQuestion("grain", f"{error}; allowed: a coarser grain or a shorter stretch") from error
 
-    def _reach(self, question: Question) -> tuple[int, int]:
-        """The first and last moment of the postings behind a KPI; the cut's moment where there are none."""
+    def _reach(self, question: Question) -> tuple[int, int] | None:
+        """The first and last moment of the postings behind a KPI; None where there are none."""
         measures = sorted({name for part in question.kpi.parts if part.source for name in part.source.measures})
         rows = self._run(
             "SELECT count(), min(at_ms), max(at_ms) FROM {postings} WHERE tenant = {tenant:String} "
@@ -108,7 +113,7 @@ class Asker:
             {"tenant": self._tenant, "cut": self._position, "measures": measures},
         )
         count, first, last = rows[0]
-        return (first, last) if count else (self.now_ms, self.now_ms)
+        return (first, last) if count else None
 
     def _parts(
         self, parts: Sequence[Part], stretch: Sequence[Period], planner: Planner, question: Question
@@ -301,7 +306,9 @@ def stint_days(
     for stint, after in zip(stints, [*stints[1:], None], strict=False):
         if any((getattr(stint, name) or "") not in values for name, values in wanted.items()):
             continue
-        until = min(stint.to_ms or now_ms + 1, now_ms + 1)
+        until = now_ms + 1 if stint.to_ms is None else min(stint.to_ms, now_ms + 1)
+        if until <= stint.from_ms:
+            continue
         first, end = calendar.day(stint.from_ms), calendar.day(until - 1) + timedelta(1)
         if after is not None and after.rep_id == stint.rep_id:
             end = min(end, calendar.day(after.from_ms))

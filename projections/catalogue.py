@@ -96,7 +96,7 @@ converted = _count("converted", sources.LEAD_COHORT, expression="count * won")
 cycle = Part(name="cycle_ms", source=sources.CYCLES, expression="count * cycle_ms", unit="ms")
 cycle_n = _count("n", sources.CYCLES)
 cycle_median = Part(
-    name="median_ms", source=sources.CYCLES, expression="cycle_ms", unit="ms", stat="median", key="its_deal"
+    name="median_ms", source=sources.CYCLES, expression="cycle_ms", unit="ms", stat="median", key="its_deal, cycle_ms"
 )
 from_deal = Part(name="cycle_ms", source=sources.CYCLES, expression="count * from_deal_ms", unit="ms")
 
@@ -353,7 +353,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
     Kpi(
         "touchpoints_per_rep_day",
         "每日接触次数",
-        "Touchpoints for each rep in place and working day.",
+        "Touchpoints for each rep in place and working day; a day counts in every period that it overlaps.",
         touchpoints / rep_days,
         "per_day",
     ),

@@ -9,8 +9,8 @@ import gc
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -127,6 +127,15 @@ class ParallelPoster:
         self.close()
 
 
+@contextmanager
+def _helpers_live() -> Iterator[None]:
+    """A pipe that is broken or at its end is a helper that died."""
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise HelperFailed("a helper process ended early; run the command again") from error
+
+
 class _Desk:
     """Receives what the helpers send: finished tables, and questions for histories.
 
@@ -159,17 +168,17 @@ class _Desk:
         self._written = position
         for question in [question for question in self._questions if question[0] <= position]:
             _, pipe, keys = question
-            pipe.send(self._store.histories(self._tenant, keys))
+            found = self._store.histories(self._tenant, keys)
+            with _helpers_live():
+                pipe.send(found)
             self._questions.remove(question)
 
     def _receive(self, timeout: int | None) -> bool:
         ready = wait(list(self._finished), timeout)
         for pipe in ready:
             assert isinstance(pipe, Connection)
-            try:
+            with _helpers_live():
                 kind, told = pipe.recv()
-            except EOFError as error:
-                raise HelperFailed("a helper process ended early; run the command again") from error
             if kind == "posted":
                 self._finished[pipe].append(told)
             else:
@@ -199,11 +208,9 @@ class _Crew:
 
     def hand_out(self, stretch: tuple[int, int]) -> None:
         """Tell every helper the next range: above the first position, up to the second."""
-        try:
+        with _helpers_live():
             for order in self._orders:
                 order.send(stretch)
-        except OSError as error:
-            raise HelperFailed("a helper process ended early; run the command again") from error
 
     def close(self) -> None:
         """End them all."""

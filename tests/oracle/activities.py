@@ -60,9 +60,9 @@ def answers(past: Past) -> list[Answer]:
     """Every answer to a survey, in order."""
     found = []
     for fact, answer in past.of(SurveyAnswered):
-        ids = {"deal": answer.deal_id, "customer": answer.customer_id, "respondent": answer.respondent_id}
-        dims = learned({}, answer) | {name: value for name, value in ids.items() if value is not None}
         respondent = answer.respondent_id or answer.customer_id or f"{fact.source}#{fact.id}"
+        ids = {"deal": answer.deal_id, "customer": answer.customer_id, "respondent": respondent}
+        dims = learned({}, answer) | {name: value for name, value in ids.items() if value is not None}
         scale = Fraction(answer.scale_max or {"nps": "10"}.get(answer.kind, "5"))
         share = Fraction(answer.score) / scale
         placed = past.placed(dims, fact.at_ms)

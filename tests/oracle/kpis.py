@@ -79,7 +79,7 @@ def converted(window: Window, cell: Cell) -> Value:
 
 def forward(window: Window, here: Stage, there: Stage) -> bool:
     """Whether a stage is later, by the definition in force at the moment; any other stage, where one is undefined."""
-    if here == there:
+    if here[1] == there[1]:
         return False
     stages = window.past.stages(here[0], window.moment)
     if here[0] != there[0] or here[1] not in stages or there[1] not in stages:

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from projections.catalogue import BY_ID
 from projections.question import BadQuestion
-from tests.oracle.answers import ask
+from tests.oracle.answers import Row, ask
 from tests.oracle.comparison import differences
 from tests.oracle.kpis import FORMULAS, PARTS
 from tests.oracle.real_path import Backends
@@ -29,9 +31,9 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     opened.close()
 
 
-def deep() -> settings:
-    """The profile's settings, with the examples of a long run if one is wanted."""
-    return settings(settings(), max_examples=DEEP) if DEEP else settings()
+def shared(of: int) -> settings:
+    """One example in ``of`` of those that the profile has."""
+    return settings(settings(), max_examples=DEEP or max(settings().max_examples // of, 4))
 
 
 def test_the_oracle_knows_every_kpi_and_its_parts() -> None:
@@ -51,7 +53,7 @@ def asked_histories(draw: st.DrawFn) -> tuple[list[CloudEvent], list[Query]]:
     return events, [first, draw(queries(kin))]
 
 
-@deep()
+@shared(of=1)
 @given(asked=asked_histories())
 def test_any_answer_about_any_history(backends: Backends, asked: tuple[list[CloudEvent], list[Query]]) -> None:
     events, questions = asked
@@ -66,6 +68,32 @@ def test_any_answer_about_any_history(backends: Backends, asked: tuple[list[Clou
             raise
         wrong = differences(answer, ask(facts, query), query)
         assert not wrong, "\n".join([str(query), *wrong])
+
+
+STANDING = ("pipeline_value", "open_deals", "weighted_pipeline", "clv", "clv_to_cac", "churn_rate", "retention_rate")
+FLOWS = tuple(kpi for kpi in BY_ID if kpi not in STANDING and kpi != "touchpoints_per_rep_day")
+
+
+@shared(of=4)
+@given(events=histories(), query=queries(FLOWS), grain=st.sampled_from(["month", "quarter", "year"]))
+def test_periods_without_bounds_cover_everything(
+    backends: Backends, events: list[CloudEvent], query: Query, grain: str
+) -> None:
+    company = backends.company(events)
+    asked = replace(query, grain=grain, from_=None, to=None, as_of=None)
+    rows = company.ask(asked)["rows"]
+    everything = replace(asked, from_="2020", to="2028")
+    known = ask(company.facts(), everything)
+    assert not differences({**company.ask(asked), "rows": rows}, beyond(known, rows), everything)
+    labels = list(dict.fromkeys(row["period"] for row in rows)) if events else []
+    every = list(dict.fromkeys(row.period for row in known))
+    assert not labels or every[every.index(labels[0]) :][: len(labels)] == labels, "no period is left out in between"
+
+
+def beyond(known: list[Row], rows: list[dict[str, Any]]) -> list[Row]:
+    """What the oracle knows, without the periods of nothing before and after those of the answer."""
+    told = {row["period"] for row in rows}
+    return [row for row in known if row.period in told or not row.is_nothing()]
 
 
 def test_policy_1_an_amount_changed_after_the_win_counts_when_it_changed(backends: Backends) -> None:

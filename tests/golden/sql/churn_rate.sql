@@ -5,18 +5,42 @@ FROM (SELECT *, s, e, place
             AND next.1 <= back_ms AS left_us, if(left_us, next.1, back_ms) AS until_ms, if(left_us, next.2, 0) AS left_event
             FROM (SELECT customer, at_ms, event, book, entity, back_ms, region, rep_id, basis_ms, churns
                 FROM (SELECT s.*, if(t.back_ms = 0, toInt64(9000000000000000), t.back_ms) AS back_ms
-                    FROM (SELECT *, last.1 AS customer, last.2 AS at_ms, last.3 AS region, last.4 AS rep_id, last.5 AS basis_ms
-                        FROM (SELECT p.event AS event, any(p.book) AS book, any(p.entity) AS entity, argMaxIf(tuple(p.customer, p.at_ms, p.region, p.rep_id, p.basis_ms), p.position, p.count > 0) AS last
-                            FROM {postings} AS p
+                    FROM (SELECT book, entity, customer, at_ms, event, region, rep_id, basis_ms
+                        FROM {postings}
+                        WHERE tenant = {tenant:String}
+                        AND position <= {cut:UInt64}
+                        AND measure IN ('won', 'order', 'returned')
+                        AND customer != ''
+                        AND outcome = ''
+                        AND (amount != 0 OR measure = 'returned')
+                        AND count > 0
+                        AND (event NOT IN (SELECT event
+                            FROM {postings}
                             WHERE tenant = {tenant:String}
                             AND position <= {cut:UInt64}
                             AND measure IN ('won', 'order', 'returned')
                             AND customer != ''
                             AND outcome = ''
                             AND (amount != 0 OR measure = 'returned')
-                            GROUP BY p.event
-                            HAVING sum(p.count) > 0)
-                        WHERE 1) AS s
+                            AND count < 0) OR (event, position) IN (SELECT event, maxIf(position, count > 0)
+                            FROM {postings}
+                            WHERE tenant = {tenant:String}
+                            AND position <= {cut:UInt64}
+                            AND measure IN ('won', 'order', 'returned')
+                            AND customer != ''
+                            AND outcome = ''
+                            AND (amount != 0 OR measure = 'returned')
+                            AND event IN (SELECT event
+                                FROM {postings}
+                                WHERE tenant = {tenant:String}
+                                AND position <= {cut:UInt64}
+                                AND measure IN ('won', 'order', 'returned')
+                                AND customer != ''
+                                AND outcome = ''
+                                AND (amount != 0 OR measure = 'returned')
+                                AND count < 0)
+                            GROUP BY event
+                            HAVING sum(count) > 0))) AS s
                     LEFT JOIN (SELECT book, entity, bought_ms, min(at_ms) AS back_ms
                         FROM (SELECT book, entity, until_ms AS bought_ms, at_ms, sum(count) AS n
                             FROM {postings}
@@ -40,30 +64,60 @@ FROM (SELECT *, s, e, place
                     AND s.entity = t.entity
                     AND s.at_ms = t.bought_ms) AS p
                 LEFT JOIN (SELECT customer AS churner, arraySort(groupArray((at_ms, event))) AS churns
-                    FROM (SELECT *, last.1 AS customer, last.2 AS at_ms
-                        FROM (SELECT p.event AS event, any(p.entity) AS entity, argMaxIf(tuple(p.customer, p.at_ms), p.position, p.count > 0) AS last
-                            FROM {postings} AS p
+                    FROM (SELECT customer, at_ms, event
+                        FROM {postings}
+                        WHERE tenant = {tenant:String}
+                        AND position <= {cut:UInt64}
+                        AND measure = 'churned'
+                        AND count > 0
+                        AND (event NOT IN (SELECT event
+                            FROM {postings}
                             WHERE tenant = {tenant:String}
                             AND position <= {cut:UInt64}
                             AND measure = 'churned'
-                            GROUP BY p.event
-                            HAVING sum(p.count) > 0)
-                        WHERE 1)
+                            AND count < 0) OR (event, position) IN (SELECT event, maxIf(position, count > 0)
+                            FROM {postings}
+                            WHERE tenant = {tenant:String}
+                            AND position <= {cut:UInt64}
+                            AND measure = 'churned'
+                            AND event IN (SELECT event
+                                FROM {postings}
+                                WHERE tenant = {tenant:String}
+                                AND position <= {cut:UInt64}
+                                AND measure = 'churned'
+                                AND count < 0)
+                            GROUP BY event
+                            HAVING sum(count) > 0)))
                     GROUP BY churner) AS c ON p.customer = c.churner)) AS m
         GROUP BY customer, until_ms, left_us, left_event)
     ARRAY JOIN {starts:Array(Int64)} AS s, {ends:Array(Int64)} AS e, {places:Array(Int64)} AS place
     WHERE from_ms < s
     AND to_ms >= s) AS p
 ASOF LEFT JOIN (SELECT customer AS f_customer, at_ms AS f_ms, argMax(region, event) AS f_region, argMax(segment, event) AS f_segment
-    FROM (SELECT *, last.1 AS customer, last.2 AS at_ms, last.3 AS region, last.4 AS segment
-        FROM (SELECT p.event AS event, any(p.entity) AS entity, argMaxIf(tuple(p.customer, p.at_ms, p.region, p.segment), p.position, p.count > 0) AS last
-            FROM {postings} AS p
+    FROM (SELECT customer, at_ms, event, region, segment
+        FROM {postings}
+        WHERE tenant = {tenant:String}
+        AND position <= {cut:UInt64}
+        AND measure = 'profile'
+        AND count > 0
+        AND (event NOT IN (SELECT event
+            FROM {postings}
             WHERE tenant = {tenant:String}
             AND position <= {cut:UInt64}
             AND measure = 'profile'
-            GROUP BY p.event
-            HAVING sum(p.count) > 0)
-        WHERE 1)
+            AND count < 0) OR (event, position) IN (SELECT event, maxIf(position, count > 0)
+            FROM {postings}
+            WHERE tenant = {tenant:String}
+            AND position <= {cut:UInt64}
+            AND measure = 'profile'
+            AND event IN (SELECT event
+                FROM {postings}
+                WHERE tenant = {tenant:String}
+                AND position <= {cut:UInt64}
+                AND measure = 'profile'
+                AND count < 0)
+            GROUP BY event
+            HAVING sum(count) > 0)))
     GROUP BY f_customer, f_ms) AS f ON p.customer = f.f_customer
 AND p.s > f.f_ms
 ASOF LEFT JOIN (SELECT each.1 AS a_rep, each.2 AS a_ms, each.3 AS a_team_id, each.4 AS a_region, each.5 AS a_manager_id

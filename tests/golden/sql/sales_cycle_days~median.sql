@@ -7,16 +7,16 @@ FROM (SELECT roundDown(p.at_ms, {edges:Array(Int64)}) AS bucket, toString(p.rep_
             AND measure = 'won'
             AND count != 0
             AND at_ms >= {lo:Int64}
-            AND at_ms < {hi:Int64}), contacts AS (SELECT any(c.deal) AS deal, any(c.lead) AS lead, any(c.at_ms) AS at_ms
-            FROM {postings} AS c
+            AND at_ms < {hi:Int64}), contacts AS (SELECT deal, lead, at_ms
+            FROM {postings}
             WHERE tenant = {tenant:String}
             AND position <= {cut:UInt64}
             AND measure IN ('touchpoint', 'touchpoint_automated', 'lead_created')
-            AND (c.deal IN (SELECT its_deal
-                FROM wins) OR (c.lead != '' AND c.lead IN (SELECT its_lead
+            AND (deal IN (SELECT its_deal
+                FROM wins) OR (lead != '' AND lead IN (SELECT its_lead
                 FROM wins)))
-            GROUP BY c.event
-            HAVING sum(c.count) > 0) SELECT w.*, until_ms - since_ms AS from_deal_ms, until_ms - least(since_ms, if(d.of_deal = '', since_ms, d.first_ms), if(l.of_lead = '', since_ms, l.first_ms)) AS cycle_ms
+            GROUP BY event, deal, lead, at_ms
+            HAVING sum(count) > 0) SELECT w.*, until_ms - since_ms AS from_deal_ms, until_ms - least(since_ms, if(d.of_deal = '', since_ms, d.first_ms), if(l.of_lead = '', since_ms, l.first_ms)) AS cycle_ms
         FROM wins AS w
         LEFT JOIN (SELECT deal AS of_deal, min(at_ms) AS first_ms
             FROM contacts
@@ -28,7 +28,7 @@ FROM (SELECT roundDown(p.at_ms, {edges:Array(Int64)}) AS bucket, toString(p.rep_
             GROUP BY lead) AS l ON w.its_lead = l.of_lead) AS p
     WHERE p.at_ms >= {lo:Int64}
     AND p.at_ms < {hi:Int64}
-    GROUP BY bucket, by0, p.its_deal)
+    GROUP BY bucket, by0, p.its_deal, p.cycle_ms)
 GROUP BY ALL;
 -- tenant = 'default'
 -- cut = 42

@@ -4,16 +4,20 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import msgspec
+
 from events.activities import TouchpointLogged
 from events.base import SalesEvent
 from events.corrections import EventVoided
 from events.customers import CustomerChurned, CustomerUpdated
 from events.deals import DealCreated, DealLost, DealReopened, DealStageMoved, DealUpdated, DealWon
+from events.envelope import Told
 from events.leads import LeadCreated, LeadQualified
 from events.orders import OrderPlaced, OrderRefunded
 from events.people import RepAssigned
 from events.samples import SOURCE, sample, told
 from events.spend import SpendRecorded
+from tests.oracle.real_path import Company
 
 CloudEvent = dict[str, Any]
 
@@ -44,6 +48,18 @@ _OTHERS: Final[tuple[Callable[[str, random.Random], SalesEvent], ...]] = (
 def void(id_: str) -> SalesEvent:
     """The event of this id never happened."""
     return sample(EventVoided, source=SOURCE, id=id_)
+
+
+def deal(day: int, event: type[SalesEvent], id_: str, **facts: Any) -> CloudEvent:
+    """An event on a day of March."""
+    return told(sample(event, **facts), id=id_, time=f"2026-03-{day:02d}T09:00:00Z")
+
+
+def newer(company: Company, type_: str = "deal.frozen", schema: str = "urn:salestream:deal.frozen:1") -> Told:
+    """An event of deal D-1 as only a newer version knows it, ready for the journal."""
+    plain = company.told(deal(9, DealWon, "newer", deal_id="D-1"))
+    body = plain.body.replace(b"urn:salestream:deal.won:1", schema.encode()).replace(b"deal.won", type_.encode())
+    return msgspec.structs.replace(plain, type=type_, body=body)
 
 
 def story(length: int = 240, seed: int = 2026, entities: int = 24) -> list[CloudEvent]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from events.deals import DealCreated, DealLost
 from services.journal.port import JournalError
 from services.processor import parallel
 from services.processor.parallel import HelperFailed, ParallelPoster, post_parallel
@@ -15,8 +16,8 @@ from services.processor.poster import Poster
 from services.replay.digest import ledger_digest
 from services.replay.verify import broken_laws
 from services.store.clickhouse import ClickHouseStore
-from tests.oracle.real_path import Company
-from tests.services.processor.stories import story
+from tests.oracle.real_path import NOW_MS, Company
+from tests.services.processor.stories import deal, newer, story
 
 New = Callable[..., Company]
 STORY = story(240)
@@ -96,6 +97,20 @@ class TestTheSame:
         assert len(asked) > 4
         assert result(new) == serial
 
+    def test_what_cannot_be_posted_is_parked_with_what_comes_after_it(self, company: New, journal_path: Path) -> None:
+        serial, new = company(), company()
+        for each in (serial, new):
+            each.tell([deal(1, DealCreated, "first", deal_id="D-1"), *STORY[:40]])
+            each.journal.append([newer(each, "deal.won", "urn:salestream:deal.won:99")], now_ms=NOW_MS)
+            each.tell([*STORY[40:80], deal(20, DealLost, "last", deal_id="D-1")])
+
+        serial.post()
+        post_parallel(new.tenant, journal_path, new.store, workers=2)
+
+        assert [row[3] != "" for row in result(new)[1]].count(True) == 2
+        assert result(new) == result(serial)
+        assert laws(new) == {}
+
     def test_nothing_to_post_is_fine(self, company: New, journal_path: Path) -> None:
         new = company(STORY[:10])
         assert post_parallel(new.tenant, journal_path, new.store) == 0
@@ -153,7 +168,7 @@ class TestKilled:
             os.kill(pids[-1], signal.SIGKILL)
 
         with pytest.raises(HelperFailed, match=r"^a helper process ended early; run the command again$"):
-            post_parallel(new.tenant, journal_path, new.store, workers=2, progress=kill_one)
+            post_parallel(new.tenant, journal_path, new.store, workers=2, keep=0, progress=kill_one)
 
         assert 0 < new.store.checkpoint(new.tenant).position < len(STORY)
         post_parallel(new.tenant, journal_path, new.store, workers=2)

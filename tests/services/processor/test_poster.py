@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from events.corrections import EventVoided
 from events.deals import DealCreated, DealLost, DealStageMoved, DealWon
-from events.envelope import Fact, Told
+from events.envelope import Fact
 from events.leads import LeadCreated
 from events.samples import sample, told
 from projections.books.deal import DealBook
@@ -21,7 +21,7 @@ from services.store.clickhouse import ClickHouseStore
 from services.store.port import StoreError
 from tests.oracle.real_path import NOW_MS, Company
 from tests.projections.strategies import histories
-from tests.services.processor.stories import story, void
+from tests.services.processor.stories import deal, newer, story, void
 
 New = Callable[..., Company]
 
@@ -50,10 +50,10 @@ class TestBatches:
 
     @pytest.mark.parametrize("size", [1, 2, 7, 100])
     def test_of_a_long_story(self, company: New, size: int) -> None:
-        whole = company(story())
+        whole = company(story(120))
         assert laws(whole) == {}
 
-        parts = company().tell(story()).post(batch=size)
+        parts = company().tell(story(120)).post(batch=size)
 
         assert digest(parts) == digest(whole)
         assert rows(parts) == rows(whole)
@@ -68,13 +68,13 @@ class TestBatches:
     def test_with_next_to_no_memory(self, company: New) -> None:
         tight = company()
         tight.poster = Poster(tight.tenant, tight.journal, tight.store, keep=3)
-        assert digest(tight.tell(story()).post(batch=10)) == digest(company(story()))
+        assert digest(tight.tell(story(120)).post(batch=10)) == digest(company(story(120)))
 
     def test_with_a_new_poster_for_every_batch(self, company: New) -> None:
-        events = story()
+        events = story(120)
         broken = company()
-        for start in range(0, len(events), 60):
-            broken.tell(events[start : start + 60])
+        for start in range(0, len(events), 40):
+            broken.tell(events[start : start + 40])
             broken.poster = Poster(broken.tenant, broken.journal, broken.store)
             broken.post(batch=25)
         assert digest(broken) == digest(company(events))
@@ -114,10 +114,6 @@ class TestBroken:
 
         assert digest(new) == digest(company(story(60)))
         assert laws(new) == {}
-
-
-def deal(day: int, event: type[Any], id_: str, **facts: Any) -> dict[str, Any]:
-    return told(sample(event, **facts), id=id_, time=f"2026-03-{day:02d}T09:00:00Z")
 
 
 @pytest.fixture
@@ -238,19 +234,9 @@ _post = DealBook.post
 class TestUnknown:
     """A type that only a newer version knows, straight from the journal."""
 
-    @staticmethod
-    def newer(company: Company, type_: str = "deal.frozen", schema: str = "urn:salestream:deal.frozen:1") -> Told:
-        """As a newer version wrote it, for deal D-1."""
-        plain = company.told(deal(9, DealWon, "newer", deal_id="D-1"))
-        body = plain.body.replace(b"urn:salestream:deal.won:1", schema.encode()).replace(b"deal.won", type_.encode())
-        return Told(
-            tenant=plain.tenant, source=plain.source, id=plain.id, type=type_, at_ms=plain.at_ms,
-            subject=plain.subject, digest=plain.digest, body=body, data=plain.data,
-        )  # fmt: skip
-
     def test_a_type_is_parked_and_everything_else_goes_on(self, company: New) -> None:
         new = company([deal(1, DealCreated, "e1", deal_id="D-1")])
-        new.journal.append([self.newer(new)], now_ms=NOW_MS)
+        new.journal.append([newer(new)], now_ms=NOW_MS)
         new.tell([deal(10, DealWon, "e3", deal_id="D-1"), told(sample(LeadCreated), id="e4")]).post()
 
         assert parked(new) == {"newer": "type deal.frozen at position 2 is not known to this version"}
@@ -259,7 +245,7 @@ class TestUnknown:
 
     def test_a_version_is_parked_with_what_comes_after_it(self, company: New) -> None:
         new = company([deal(1, DealCreated, "e1", deal_id="D-1")])
-        new.journal.append([self.newer(new, "deal.won", "urn:salestream:deal.won:99")], now_ms=NOW_MS)
+        new.journal.append([newer(new, "deal.won", "urn:salestream:deal.won:99")], now_ms=NOW_MS)
         new.tell([deal(10, DealLost, "e3", deal_id="D-1")]).post()
 
         assert parked(new) == {
@@ -270,7 +256,7 @@ class TestUnknown:
 
     def test_a_voiding_of_it_changes_nothing_else(self, company: New) -> None:
         new = company([deal(1, DealCreated, "e1", deal_id="D-1")])
-        new.journal.append([self.newer(new)], now_ms=NOW_MS)
+        new.journal.append([newer(new)], now_ms=NOW_MS)
         before = digest(new)
         new.tell([told(void("newer"), id="never")]).post()
         assert digest(new) == before
