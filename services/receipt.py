@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from events.codec import as_dict, read
+from events.codec import UnknownEvent, as_dict, read
 from events.corrections import EventVoided
 from events.envelope import Entry, Fact, to_text
-from events.vocabulary import BY_TYPE
 from projections.answer import as_json, shown
 from projections.definitions import Definitions
 from projections.question import Question
@@ -99,7 +98,15 @@ def history(books: Books, kind: str, entity: str) -> dict[str, Any]:
     events = []
     key: Key = (kind, entity)
     for entry, parked in books.entries([key], cut.position):
-        line = _told(entry) | {"data": as_dict(read(entry).data) if entry.type in BY_TYPE else {}}
+        line = _told(entry) | {"data": _data(entry)}
         line["voided"] = (entry.source, entry.id) in voided
         events.append(line | ({"parked": parked} if parked else {}))
     return {"entity": kind, "id": entity, "events": events, "postings": books.postings(key, cut.position)}
+
+
+def _data(entry: Entry) -> dict[str, Any]:
+    """What an event tells; nothing where only a newer version can read it."""
+    try:
+        return as_dict(read(entry).data)
+    except UnknownEvent:
+        return {}

@@ -278,8 +278,8 @@ def seen(company: Company) -> list[str]:
 def plant(company: Company, position: int, line: int) -> None:
     """Posts a line a second time."""
     company.store._command(
-        "INSERT INTO {postings} SELECT * REPLACE (line + 1000 AS line) FROM {postings} "
-        "WHERE tenant = {tenant:String} AND position = {position:UInt64} AND line = {line:UInt32}",
+        "INSERT INTO {postings} SELECT * REPLACE (t.line + 1000 AS line) FROM {postings} AS t "
+        "WHERE t.tenant = {tenant:String} AND t.position = {position:UInt64} AND t.line = {line:UInt32}",
         {"tenant": company.tenant, "position": position, "line": line},
     )
 
