@@ -18,7 +18,7 @@ from events.planning import CalendarDefined
 from events.words import is_name
 from services.journal.port import Journal, Refused, Verdict, conflict
 
-BATCH: Final = 2000
+BATCH: Final = 5000
 """How many events a transaction takes when many are told."""
 _ENDED: Final = MAX_EVENT_BYTES + len(b"\r\n")
 """The longest line that can hold an event."""

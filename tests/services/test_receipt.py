@@ -88,13 +88,17 @@ STORY: Final = [
     on("01-16", OrderPlaced, order_id="O-5", amount="8.00", customer_id="C-4", **E),
 ]  # fmt: skip
 NARROWED: Final = {
-    "region": "region=E", "team_id": "team=t2", "manager_id": "manager=m1", "customer": "customer=C-1", "rep_id": "rep=ana",
-}  # fmt: skip
+    "region": "region=E",
+    "team_id": "team=t2",
+    "manager_id": "manager=m1",
+    "customer": "customer=C-1",
+    "rep_id": "rep=ana",
+}
 CELLS: Final = [(kpi, ()) for kpi in BY_ID] + [
     (kpi, (where,))
     for kpi in BY_ID
     for name, where in NARROWED.items()
-    if name in BY_ID[kpi].dims and not (name == "customer" and BY_ID[kpi].needs)
+    if name in BY_ID[kpi].dims and not (name in ("customer", "team_id") and BY_ID[kpi].needs)
 ]
 
 
