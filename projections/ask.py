@@ -159,16 +159,15 @@ class Asker:
         """Sums between edges, put together to windows."""
         between = edges(windows)
         places = {edge: number for number, edge in enumerate(between)}
-        sums: dict[tuple[Cell, tuple[Any, ...]], list[tuple[int, Value]]] = {}
+        sums: dict[tuple[Cell, tuple[Any, ...], tuple[Any, ...]], list[tuple[int, int]]] = {}
         for row in rows:
-            value: Value = Fraction(row[column])
-            if part.unit == "money":
-                value = self.converted(row[column], row[1 + dims], row[2 + dims], planner)
+            money = row[1 + dims : 3 + dims] if part.unit == "money" else ()
             weight = row[3 + dims : 6 + dims] if part.weighted else ()
-            sums.setdefault((_cell(row[1 : 1 + dims]), weight), []).append((places[row[0]], value))
+            sums.setdefault((_cell(row[1 : 1 + dims]), money, weight), []).append((places[row[0]], row[column]))
         found: dict[Place, Value] = {}
-        for (cell, weight), added in sums.items():
-            for number, total in _windowed(windows, between, added):
+        for (cell, money, weight), added in sums.items():
+            for number, amount in _windowed(windows, between, added):
+                total = self.converted(amount, money[0], money[1], planner) if money else Fraction(amount)
                 if part.weighted:
                     total = self.weighted(total, weight, windows[number].end)
                 found[number, cell] = _plus(found.get((number, cell), Fraction(0)), total)
@@ -227,17 +226,13 @@ def _together(parts: Iterable[Part]) -> list[list[Part]]:
 
 
 def _windowed(
-    windows: Sequence[Span], between: Sequence[int], added: Iterable[tuple[int, Value]]
-) -> Iterable[tuple[int, Value]]:
+    windows: Sequence[Span], between: Sequence[int], added: Iterable[tuple[int, int]]
+) -> Iterable[tuple[int, int]]:
     """The sum of each window in which anything was added."""
-    sums = sorted(added, key=lambda each: each[0])
     for number, window in enumerate(windows):
-        inside = [value for place, value in sums if window.start <= between[place] < window.end]
+        inside = [amount for place, amount in added if window.start <= between[place] < window.end]
         if inside:
-            total: Value = Fraction(0)
-            for value in inside:
-                total = _plus(total, value)
-            yield number, total
+            yield number, sum(inside)
 
 
 def _plus(left: Value, right: Value) -> Value:

@@ -99,7 +99,8 @@ class Planner:
         customer = "p.customer" if source.covers else "''"
         told = (f"p.{part.evidence}", "p.book", "p.entity", customer, *money, *weight)
         groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
-        value = f"sum({part.expression})" if part.stat == "sum" else f"countIf({part.condition or 'p.count > 0'})"
+        counted = f"countIf({part.condition or 'p.count > 0'})"
+        value = {"sum": f"sum({part.expression})", "median": f"any({part.expression})"}.get(part.stat, counted)
         where = f"{self._within(source)}{self._filters(source)}{self._matching(source)}"
         rows = self._rows(source, [part])
         sql = f"SELECT {groups}, {value} AS contribution FROM {rows} WHERE {where} GROUP BY ALL ORDER BY its_0"

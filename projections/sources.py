@@ -137,7 +137,8 @@ _CLOSED_DEALS: Final = f"""
     SELECT deal FROM {{postings}} WHERE {KNOWN} AND measure IN ('won', 'lost') GROUP BY deal HAVING sum(count) > 0"""
 _WON_LEADS: Final = f"""
     SELECT argMaxIf(lead, (at_ms, event), count > 0) AS won_lead FROM {{postings}}
-    WHERE {KNOWN} AND measure = 'won' GROUP BY deal HAVING sum(count) > 0 AND won_lead != ''"""
+    WHERE {KNOWN} AND measure IN ('won', 'linked') GROUP BY deal
+    HAVING sumIf(count, measure = 'won') > 0 AND won_lead != ''"""
 
 
 def _lead_cohort(wanted: Columns) -> str:
@@ -167,7 +168,8 @@ def _entries(wanted: Columns) -> str:
     also = _without(wanted, *own, "deal")
     names = "".join(f", e.{place} AS {name}" for place, name in enumerate((*own, *also), 1))
     later = _later("x.3", "x.4", "e.3", "e.4")
-    alike = " AND ".join(f"x.{place} = e.{place}" for place in (3, 5, 6, *range(8, 8 + len(also))))
+    same = (3, 5, *([6] if "pipeline" in wanted else []), *range(8, 8 + len(also)))
+    alike = " AND ".join(f"x.{place} = e.{place}" for place in same)
     told = ("at_ms", "event", "deal", "stage", "pipeline", "basis_ms", *also)
     stops = standing("measure = 'pipeline' AND outcome = 'entered'", told)
     derived = f"{_rank('stage')} AS its_rank, roundDown(at_ms, {{edges:Array(Int64)}}) AS its_period"
@@ -324,7 +326,7 @@ LEAD_COHORT: Final = Source(
     _lead_cohort,
     related=f"""
         SELECT DISTINCT book, entity FROM {{postings}}
-        WHERE {KNOWN} AND measure = 'won' AND lead IN {{entities:Array(String)}}""",
+        WHERE {KNOWN} AND measure IN ('won', 'linked') AND lead IN {{entities:Array(String)}}""",
 )
 ENTRIES: Final = Source("entries", "deals entering a stage, and how far they came", DEAL, ("pipeline", "won"), _entries)
 VISITS: Final = Source("visits", "finished visits to a stage", DEAL, ("pipeline",), _visits)

@@ -1,7 +1,8 @@
 """The book of a deal: created, in the pipeline, won or lost, and taken back.
 
 Measures: ``created`` (count), ``cohort`` (count: what became of it, at the moment it was created), ``pipeline`` (count
-and amount of what is open, by stage), ``won`` (count, amount and cost) and ``lost`` (count and amount).
+and amount of what is open, by stage), ``won`` (count, amount and cost), ``lost`` (count and amount) and ``linked``
+(count: its lead was told after the win).
 """
 
 from typing import Final
@@ -98,6 +99,8 @@ class DealBook:
         """A stage move, a new amount, another owner: what is open moves; what is won is corrected."""
         if self.status == "won":
             self._correct_win(fact, lines)
+            if before.lead != self.dims.lead:
+                lines.append(replace(self._line(fact, "linked", self.dims), count=1))
         line = self.open_line
         if self.status != "open" or line is None or line.event == fact.position:
             return

@@ -99,9 +99,10 @@ def rep_days(past: Past, stretch: Stretch) -> list[Line]:
     found = []
     while (start := days.midnight(day)) < stretch.end:
         end = days.midnight(day + timedelta(days=1))
+        clipped = max(start, stretch.start), min(end, stretch.end)
         if end > stretch.start and days.works(day):
             for rep in sorted({stint.rep_id for stint in stints}):
-                here = [stint for stint in stints if stint.rep_id == rep and _overlaps(stint, start, end)]
+                here = [stint for stint in stints if stint.rep_id == rep and _overlaps(stint, *clipped)]
                 found += [Line("rep_days", start, stint.dims) for stint in here[-1:]]
         day += timedelta(days=1)
     return found

@@ -87,18 +87,12 @@ STORY: Final = [
     on("02-14", DealLost, deal_id="D-7", reason="time"),
     on("01-16", OrderPlaced, order_id="O-5", amount="8.00", customer_id="C-4", **E),
 ]  # fmt: skip
-NARROWED: Final = {
-    "region": "region=E",
-    "team_id": "team=t2",
-    "manager_id": "manager=m1",
-    "customer": "customer=C-1",
-    "rep_id": "rep=ana",
-}
+NARROWED: Final = {"region": "region=E", "manager_id": "manager=m1", "customer": "customer=C-1"}
 CELLS: Final = [(kpi, ()) for kpi in BY_ID] + [
     (kpi, (where,))
     for kpi in BY_ID
     for name, where in NARROWED.items()
-    if name in BY_ID[kpi].dims and not (name in ("customer", "team_id") and BY_ID[kpi].needs)
+    if name in BY_ID[kpi].dims and not (name == "customer" and BY_ID[kpi].needs)
 ]
 
 
@@ -140,9 +134,9 @@ class TestEveryKpi:
         (row,) = alone.books.ask(cell(kpi, where))["rows"]
         assert row == receipt["cell"]
 
-    @pytest.mark.parametrize(("kpi", "where"), CELLS, ids=[" ".join([kpi, *where]) for kpi, where in CELLS])
-    def test_what_they_add_is_the_parts(self, kpi: str, where: tuple[str, ...], february: Company) -> None:
-        asked = cell(kpi, where)
+    @pytest.mark.parametrize("kpi", BY_ID)
+    def test_what_they_add_is_the_parts(self, kpi: str, february: Company) -> None:
+        asked = cell(kpi)
         asker = february.books.asker(february.books.cut(None))
         answered = asker.answer(asked)
 

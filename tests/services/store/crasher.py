@@ -50,6 +50,16 @@ def after(name: str, *arguments: object) -> None:
     _patch(name, arguments, dying)
 
 
+def amid_the_exchange() -> None:
+    """Die once the first of the tables is exchanged."""
+
+    def dying(method: Callable[..., None], store: ClickHouseStore, sql: str, parameters: Any) -> None:
+        method(store, sql.partition(",")[0], parameters)
+        die()
+
+    _patch("_command", ("EXCHANGE TABLES",), dying)
+
+
 def _patch(name: str, arguments: tuple[object, ...], dying: Callable[..., None]) -> None:
     method = getattr(ClickHouseStore, name)
 
@@ -68,6 +78,7 @@ POINTS: dict[str, tuple[Callable[[Workspace], Any], Callable[[], None]]] = {
     "posting: after the checkpoint": (post, lambda: after("move_checkpoint")),
     "rebuild: while it posts beside": (rebuild, lambda: after("insert", "postings")),
     "rebuild: before the exchange": (rebuild, lambda: before("switch")),
+    "rebuild: amid the exchange": (rebuild, amid_the_exchange),
     "rebuild: after the exchange": (rebuild, lambda: after("_command", "EXCHANGE TABLES")),
     "rebuild: after the switch": (rebuild, lambda: after("switch")),
     "retry: before the postings": (retry, lambda: before("insert", "postings")),
