@@ -136,7 +136,7 @@ _WON_DEALS: Final = (
 _CLOSED_DEALS: Final = f"""
     SELECT deal FROM {{postings}} WHERE {KNOWN} AND measure IN ('won', 'lost') GROUP BY deal HAVING sum(count) > 0"""
 _WON_LEADS: Final = f"""
-    SELECT argMaxIf(lead, (at_ms, event), count > 0) AS won_lead FROM {{postings}}
+    SELECT argMaxIf(lead, (at_ms, event, position), count > 0) AS won_lead FROM {{postings}}
     WHERE {KNOWN} AND measure IN ('won', 'linked') GROUP BY deal
     HAVING sumIf(count, measure = 'won') > 0 AND won_lead != ''"""
 
@@ -181,7 +181,7 @@ def _entries(wanted: Columns) -> str:
             deal IN ({_WON_DEALS}) OR arrayExists(x -> (x.1, x.2) > (e.1, e.2) AND {later}, path) AS reached,
             NOT reached AND deal NOT IN ({_CLOSED_DEALS}) AS open
         FROM ({deals}) ARRAY JOIN path AS e WHERE e.1 >= {{lo:Int64}} AND e.1 < {{hi:Int64}}
-            AND NOT arrayExists(x -> (x.1, x.2) < (e.1, e.2) AND {alike}, path)"""
+            AND NOT arrayExists(x -> x.1 >= {{lo:Int64}} AND (x.1, x.2) < (e.1, e.2) AND {alike}, path)"""
 
 
 def _visits(wanted: Columns) -> str:

@@ -184,6 +184,6 @@ def buyers(window: Window) -> list[tuple[str, Dims]]:
         inside = window.year.start <= each.since[0] < window.year.end
         if inside and (each.until is None or each.until[0] >= window.moment):
             own = {name: value for name, value in each.dims.items() if name in ("region", "segment")}
-            told = window.past.customer(each.customer, each.since[0])
+            told = window.past.customer(each.customer, window.moment - 1)
             found.append((each.customer, {**own, **told, "customer": each.customer}))
     return found

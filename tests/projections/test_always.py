@@ -2,11 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -23,14 +21,6 @@ from tests.projections.strategies import CloudEvent, apart, histories, queries
 
 DEEP = int(os.environ.get("ORACLE_EXAMPLES", "0"))
 """Examples of a long run; 0: as many as the profile says, or a share of them."""
-
-
-@pytest.fixture(scope="module")
-def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
-    """The one engine of this process, for as long as this module needs it."""
-    opened = Backends(tmp_path_factory.mktemp("always"))
-    yield opened
-    opened.close()
 
 
 def share(of: int) -> settings:
@@ -82,7 +72,7 @@ def now(query: Query) -> Query:
     return replace(query, as_of=None)
 
 
-@share(of=5)
+@share(of=4)
 @given(events=histories(), query=queries(), data=st.data())
 def test_any_order_of_arrival_gives_the_same_balances(
     backends: Backends, events: list[CloudEvent], query: Query, data: st.DataObject
@@ -93,7 +83,7 @@ def test_any_order_of_arrival_gives_the_same_balances(
     assert answer(one, now(query)) == answer(other, now(query))
 
 
-@share(of=5)
+@share(of=4)
 @given(events=histories(), sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4), again=st.integers(1, 3))
 def test_any_batching_and_any_duplication_give_the_same_lines(
     backends: Backends, events: list[CloudEvent], sizes: list[int], again: int
@@ -141,7 +131,7 @@ class Fragile(ClickHouseStore):
         self._writes -= 1
 
 
-@share(of=5)
+@share(of=4)
 @given(
     events=histories(),
     crashes=st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=3),
@@ -163,7 +153,7 @@ def test_any_crash_point_gives_the_same_lines(
     assert backends.store.checkpoint(one.tenant) == backends.store.checkpoint(other.tenant)
 
 
-@share(of=10)
+@share(of=6)
 @given(events=histories(), crash=st.integers(0, 4), batch=st.integers(1, 6))
 def test_a_poster_that_outlives_a_failed_write_goes_on_rightly(
     backends: Backends, events: list[CloudEvent], crash: int, batch: int
@@ -180,7 +170,7 @@ def test_a_poster_that_outlives_a_failed_write_goes_on_rightly(
     assert lines(one) == lines(other)
 
 
-@share(of=20)
+@share(of=10)
 @given(events=histories(max_size=10), asked=st.lists(queries(), min_size=1, max_size=2))
 def test_an_answer_as_of_a_cut_is_the_one_that_was_given_live(
     backends: Backends, events: list[CloudEvent], asked: list[Query]
@@ -196,7 +186,7 @@ def test_an_answer_as_of_a_cut_is_the_one_that_was_given_live(
         assert rows_and_cut(company, query) == was, query
 
 
-@share(of=20)
+@share(of=10)
 @given(events=histories(max_size=10), query=queries())
 def test_an_answer_as_of_a_recorded_time_is_the_one_that_was_given_then(
     backends: Backends, events: list[CloudEvent], query: Query
@@ -219,7 +209,7 @@ def rows_and_cut(company: Company, query: Query) -> Any:
     return {name: told[name] for name in told if name != "question"}
 
 
-@share(of=10)
+@share(of=6)
 @given(events=histories(), altered=st.lists(st.integers(0, 23), max_size=3))
 def test_nothing_is_dropped_in_silence(backends: Backends, events: list[CloudEvent], altered: list[int]) -> None:
     changed = [{**events[place], "time": "2022-01-01T00:00:00Z"} for place in altered if place < len(events)]

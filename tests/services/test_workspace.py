@@ -105,6 +105,16 @@ class TestPosting:
             assert workspace.post_all() == 0
             assert verify(workspace)["ok"]
 
+    def test_a_ledger_ahead_of_its_journal_is_refused(self, tmp_path: Path) -> None:
+        with opened(tmp_path) as workspace:
+            tell(workspace, "one", story(10))
+            workspace.post_all()
+        (tmp_path / "journal.sqlite").unlink()
+        with opened(tmp_path) as workspace:
+            tell(workspace, "one", story(3))
+            with pytest.raises(WorkspaceError, match=r"^the ledger of one is ahead of its journal by 7 events, so "):
+                workspace.post_all()
+
     def test_books_are_those_of_the_tenant_of_the_settings(self, tmp_path: Path) -> None:
         with opened(tmp_path, tenant="one") as workspace:
             assert workspace.books().tenant == "one"

@@ -1,6 +1,7 @@
 """A command line on a fresh data folder, and a small company whose numbers can be told by heart."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -101,5 +102,11 @@ def told(run: Run) -> Run:
 
 def process(*args: object, **more: Any) -> "subprocess.Popen[str]":
     """The installed command in a process of its own."""
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
-    return subprocess.Popen([EXECUTABLE, *map(str, args)], text=True, **pipes)
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    hears: dict[str, Any] = {"preexec_fn": _hears_ctrl_c}
+    return subprocess.Popen([EXECUTABLE, *map(str, args)], text=True, **(pipes | hears | more))
+
+
+def _hears_ctrl_c() -> None:
+    """A shell starts what it runs in the background deaf to Ctrl-C; what these tests start must hear it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from services.ingest import BATCH
 from tests.services.cli.conftest import EXECUTABLE, SEPTEMBER, Ran, Run, event, lines, process
 
 pytestmark = pytest.mark.e2e
@@ -64,10 +65,12 @@ def test_a_reader_that_goes_away_ends_it_quietly(told: Run, folder: Path) -> Non
 def test_ctrl_c_is_one_word_and_what_was_accepted_stays(folder: Path, tmp_path: Path) -> None:
     running = process("--data", folder, "ingest", "-", stdin=subprocess.PIPE)
     assert running.stdin is not None
-    running.stdin.write(SEPTEMBER.decode() * 400)  # a whole batch
+    running.stdin.write(SEPTEMBER.decode() * BATCH)  # more than a whole batch
     running.stdin.flush()
     journal = folder / "journal.sqlite"
+    give_up_at = time.monotonic() + 120
     while not journal.exists() or not shell("--data", folder, "replay", "--to", "1").out:
+        assert time.monotonic() < give_up_at, "a whole batch was told, and nothing of it is in the journal"
         time.sleep(0.1)
     running.send_signal(signal.SIGINT)
     ran = finished(running)

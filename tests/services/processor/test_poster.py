@@ -1,6 +1,7 @@
 """The poster: the same ledger whatever the batches and the breaks, and nothing stops it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -227,8 +228,42 @@ class TestParked:
         murphy.undo()
         assert digest(new) == digest(company([ahead, *self.EVENTS]))
 
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(histories(), st.sets(st.integers(1, 24), min_size=1), st.integers(1, 6), st.booleans())
+    def test_whatever_was_parked_is_posted_as_if_it_never_was(
+        self, company: New, events: list[dict[str, Any]], bad: set[int], size: int, fresh: bool
+    ) -> None:
+        new = company().tell(events)
+        with failing_over(bad):
+            new.post(batch=size)
+            assert laws(new) == {}
+        if fresh:
+            new.poster = Poster(new.tenant, new.journal, new.store)
+
+        new.poster.retry_parked()
+
+        clean = company(events)
+        assert parked(new) == {}
+        assert digest(new) == digest(clean)
+        assert rows(new) == rows(clean)
+        assert laws(new) == {}
+
 
 _post = DealBook.post
+
+
+@contextmanager
+def failing_over(bad: set[int]) -> Iterator[None]:
+    """A book of deals that fails over the events of these numbers."""
+
+    def failing(book: DealBook, fact: Fact) -> list[Posting]:
+        if fact.id in {f"e{number}" for number in bad}:
+            raise ArithmeticError(fact.id)
+        return _post(book, fact)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DealBook, "post", failing)
+        yield
 
 
 class TestUnknown:

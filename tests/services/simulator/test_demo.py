@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -112,7 +113,10 @@ def watch(folder: Path, seconds: float, ctrl_c_after: float | None = None) -> tu
     # An environment of its own: pytest's readline has put its idea of LINES and COLUMNS into ours.
     env = {**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-c", WATCHED, str(folder), str(seconds)]
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also where a shell runs the tests in the background
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=hears
+    ) as process:
         os.close(theirs)
         seen, stop_at = b"", None
         give_up_at = time.perf_counter() + 60
