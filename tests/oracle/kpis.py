@@ -4,7 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
-from tests.oracle.activities import MARKETING, Answer, rep_days
+from tests.oracle.activities import MARKETING, rep_days
 from tests.oracle.days import Stretch
 from tests.oracle.deals import Deal, Entry, Exit, Span, Stage
 from tests.oracle.window import Cell, Part, Value, Window, buyers, combined, median, no, standing
@@ -175,9 +175,9 @@ def surveys(kind: str, wanted: Callable[[Fraction], bool], latest: bool = False)
 
     def part(window: Window, cell: Cell) -> Value:
         own = [each for each in window.story.answers if each.kind == kind and _in(window.stretch, each.at)]
-        own = [each for each in own if window.within(cell, each.dims)]
-        newest: dict[str, Answer] = {each.respondent: each for each in own}
-        return Fraction(sum(wanted(each.share) for each in (newest.values() if latest else own)))
+        if latest:
+            own = list({each.respondent: each for each in own}.values())
+        return Fraction(sum(wanted(each.share) for each in own if window.within(cell, each.dims)))
 
     return part
 

@@ -154,9 +154,11 @@ SCORE: Final = {"csat": ("0", "3.999", "4", "5"), "nps": ("0", "6", "6.001", "8.
 def surveys(draw: DrawFn) -> Data:
     """An answer to a survey, around the thresholds."""
     kind = draw(st.sampled_from(["csat", "nps"]))
-    optional = {"respondent_id": name("respondent"), "customer_id": name("customer"), "deal_id": name("deal"), **DIMS}
+    optional = {"customer_id": name("customer"), "deal_id": name("deal"), **DIMS}
     scores = {"kind": st.just(kind), "score": st.sampled_from(SCORE[kind])}
-    return draw(data(scores, optional)) | draw(st.sampled_from([{}, {}, {"scale_max": "10"}]))
+    return draw(data(scores, optional, {"respondent_id": name("respondent")})) | draw(
+        st.sampled_from([{}, {}, {"scale_max": "10"}])
+    )
 
 
 def sampled(**fields: SearchStrategy[Any]) -> SearchStrategy[Data]:
