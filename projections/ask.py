@@ -1,18 +1,17 @@
 """Asking: a question, the ledger behind a ``run`` function, and an exact answer at one cut."""
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from fractions import Fraction
+from itertools import accumulate
 from math import isfinite
 from typing import Any, Final
 
-from events.currencies import EXPONENTS
 from projections.definitions import Calendar, Definitions, Stint
 from projections.formula import Part, Undefined, Value
 from projections.periods import FOREVER, Period, TooManyPeriods, moment, periods
-from projections.plan import Planner, Span, edges, spans
+from projections.plan import RATED, Planner, Span, spans
 from projections.question import ENTITIES, BadQuestion, Question
 
 Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
@@ -137,7 +136,7 @@ class Asker:
                 for place, part in enumerate(parts)
             }
         starts = {window.start: number for number, window in enumerate(windows)}
-        covering = first.source is not None and bool(first.source.covers)
+        covering = first.source is not None and bool(first.source.lasts)
         return {
             part.name: {
                 (row[0] if covering else starts[row[0]], _cell(row[1 : 1 + dims])): Fraction(row[place - values])
@@ -157,41 +156,36 @@ class Asker:
         column: int,
     ) -> dict[Place, Value]:
         """Sums between edges, put together to windows."""
-        between = edges(windows)
-        places = {edge: number for number, edge in enumerate(between)}
-        sums: dict[tuple[Cell, tuple[Any, ...], tuple[Any, ...]], list[tuple[int, int]]] = {}
+        sums: dict[tuple[Cell, tuple[Any, ...], tuple[Any, ...]], dict[int, int]] = {}
         for row in rows:
             money = row[1 + dims : 3 + dims] if part.unit == "money" else ()
             weight = row[3 + dims : 6 + dims] if part.weighted else ()
-            sums.setdefault((_cell(row[1 : 1 + dims]), money, weight), []).append((places[row[0]], row[column]))
+            added = sums.setdefault((_cell(row[1 : 1 + dims]), money, weight), {})
+            added[row[0]] = added.get(row[0], 0) + row[column]
         found: dict[Place, Value] = {}
         for (cell, money, weight), added in sums.items():
-            for number, amount in _windowed(windows, between, added):
+            for number, amount in _windowed(windows, added):
                 total = self.converted(amount, money[0], money[1], planner) if money else Fraction(amount)
                 if part.weighted:
                     total = self.weighted(total, weight, windows[number].end)
-                found[number, cell] = _plus(found.get((number, cell), Fraction(0)), total)
+                before = found.get((number, cell))
+                found[number, cell] = total if before is None else _plus(before, total)
         return found
 
     @staticmethod
-    def converted(amount: int, currency: str, rate_edge: int, planner: Planner) -> Value:
-        """Minor units of the answer's currency, exact, at the rate in force."""
-        if not amount or currency == planner.currency:
-            return Fraction(amount)
-        rates = planner.rates.get(currency, [])
-        place = bisect_right(rates, rate_edge, key=lambda rate: rate[0])
-        if not place:
+    def converted(amount: int, currency: str, unrated_ms: int, planner: Planner) -> Value:
+        """Minor units of the answer's currency, exact, from a sum that the planner's statement converted."""
+        if amount and unrated_ms != RATED:
             return Undefined("missing_rate", f"{currency}/{planner.currency}")
-        scale = Fraction(10 ** EXPONENTS[planner.currency], 10 ** EXPONENTS[currency])
-        return amount * rates[place - 1][1] * scale
+        return Fraction(amount, planner.scale)
 
     def weighted(self, total: Value, weight: tuple[Any, ...], at_ms: int) -> Value:
-        """A sum of one pipeline, stage and own probability (in millionths), times the probability in force."""
-        pipeline, stage, ppm = weight
+        """A sum of one (pipeline, stage, own) times the probability in force; own ones are in it, in millionths."""
+        pipeline, stage, own = weight
         if isinstance(total, Undefined) or not total:
             return total
-        if ppm >= 0:
-            return total * Fraction(ppm, 1_000_000)
+        if own:
+            return total / 1_000_000
         _, probability = self.definitions.pipelines(at_ms - 1).get((pipeline, stage), (0, None))
         if probability is None:
             return Undefined("missing_probability", f"{pipeline}/{stage}")
@@ -225,14 +219,14 @@ def _together(parts: Iterable[Part]) -> list[list[Part]]:
     return list(groups.values())
 
 
-def _windowed(
-    windows: Sequence[Span], between: Sequence[int], added: Iterable[tuple[int, int]]
-) -> Iterable[tuple[int, int]]:
-    """The sum of each window in which anything was added."""
+def _windowed(windows: Sequence[Span], added: Mapping[int, int]) -> Iterable[tuple[int, int]]:
+    """The sum of each window in which anything was added; ``added`` by the edge that it follows."""
+    places = sorted(added)
+    sums = [0, *accumulate(added[place] for place in places)]
     for number, window in enumerate(windows):
-        inside = [amount for place, amount in added if window.start <= between[place] < window.end]
-        if inside:
-            yield number, sum(inside)
+        first, end = bisect_left(places, window.start), bisect_left(places, window.end)
+        if first < end:
+            yield number, sums[end] - sums[first]
 
 
 def _plus(left: Value, right: Value) -> Value:
@@ -285,10 +279,10 @@ def _ordered(question: Question, rows: list[Row]) -> list[Row]:
 
 def rep_days(question: Question, windows: Sequence[Span], definitions: Definitions, now_ms: int) -> dict[Place, Value]:
     """Reps in place times working days, by window. A day on which a rep moved counts for where it moved to."""
-    found: dict[Place, Value] = {}
+    found: dict[Place, int] = {}
     for place, _, days in stint_days(question, windows, definitions, now_ms):
-        found[place] = _plus(found.get(place, Fraction(0)), Fraction(days))
-    return found
+        found[place] = found.get(place, 0) + days
+    return {place: Fraction(days) for place, days in found.items()}
 
 
 def stint_days(
@@ -297,24 +291,24 @@ def stint_days(
     """The working days of each stint in each window."""
     calendar = definitions.calendar
     wanted = dict(question.where)
-    stints = sorted(definitions.stints(), key=lambda stint: (stint.rep_id, stint.from_ms))
-    for stint, after in zip(stints, [*stints[1:], None], strict=False):
+    days_of = [_days(window, now_ms, calendar) for window in windows]
+    for stint, after in zip(definitions.stints, [*definitions.stints[1:], None], strict=False):
         if any((getattr(stint, name) or "") not in values for name, values in wanted.items()):
             continue
         until = now_ms + 1 if stint.to_ms is None else min(stint.to_ms, now_ms + 1)
         if until <= stint.from_ms:
             continue
-        first, end = calendar.day(stint.from_ms), calendar.day(until - 1) + timedelta(1)
+        first, end = calendar.day(stint.from_ms).toordinal(), calendar.day(until - 1).toordinal() + 1
         if after is not None and after.rep_id == stint.rep_id:
-            end = min(end, calendar.day(after.from_ms))
+            end = min(end, calendar.day(after.from_ms).toordinal())
         cell = tuple(getattr(stint, name) or None for name in question.by)
-        for number, window in enumerate(windows):
-            days = calendar.working_days(*_days(first, end, window, now_ms, calendar))
-            if days:
+        for number, (low, high) in enumerate(days_of):
+            since, upto = max(first, low), min(end, high)
+            if since < upto and (days := calendar.worked(upto) - calendar.worked(since)):
                 yield (number, cell), stint, days
 
 
-def _days(first: date, end: date, window: Span, now_ms: int, calendar: Calendar) -> tuple[date, date]:
-    low = first if window.start == FOREVER[0] else max(first, calendar.day(window.start))
-    last = min(window.end, now_ms + 1) - 1
-    return low, min(end, calendar.day(last) + timedelta(1))
+def _days(window: Span, now_ms: int, calendar: Calendar) -> tuple[int, int]:
+    """The days of a window, up to today: the first, and the one after the last (``date.toordinal``)."""
+    first = 1 if window.start == FOREVER[0] else calendar.day(window.start).toordinal()
+    return first, calendar.day(min(window.end, now_ms + 1) - 1).toordinal() + 1

@@ -96,9 +96,10 @@ converted = _count("converted", sources.LEAD_COHORT, expression="count * won")
 cycle = Part(name="cycle_ms", source=sources.CYCLES, expression="count * cycle_ms", unit="ms")
 cycle_n = _count("n", sources.CYCLES)
 cycle_median = Part(
-    name="median_ms", source=sources.CYCLES, expression="cycle_ms", unit="ms", stat="median", key="its_deal, cycle_ms"
+    name="median_ms", source=sources.CYCLES, expression="cycle_ms", unit="ms", stat="median", key="deal, cycle_ms"
 )
-from_deal = Part(name="cycle_ms", source=sources.CYCLES, expression="count * from_deal_ms", unit="ms")
+won_n = _count("n", sources.WINS)
+from_deal = Part(name="cycle_ms", source=sources.WINS, expression="count * (until_ms - since_ms)", unit="ms")
 
 entered = _count("entered", sources.ENTRIES)
 reached = _count("reached", sources.ENTRIES, expression="count * reached")
@@ -219,7 +220,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         "sales_cycle_days/from_deal",
         "销售周期（自商机）",
         "Mean days from the deal's creation to won.",
-        from_deal / cycle_n / DAY_MS,
+        from_deal / won_n / DAY_MS,
         "days",
         "lower",
     ),

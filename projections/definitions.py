@@ -3,11 +3,13 @@
 These are folded from their events at question time, so they follow both clocks like everything else.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from fractions import Fraction
+from functools import cached_property
+from itertools import accumulate
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -56,15 +58,20 @@ class Calendar:
 
     def working_days(self, first: date, end: date) -> int:
         """Working days from ``first`` up to, not including, ``end``."""
-        if end <= first:
-            return 0
-        weeks, rest = divmod((end - first).days, 7)
-        total = weeks * (7 - len(WEEKEND))
-        total += sum((first + timedelta(days=weeks * 7 + i)).weekday() not in WEEKEND for i in range(rest))
-        for day, working in self.working.items():
-            if first <= day < end:
-                total += working - (day.weekday() not in WEEKEND)
-        return total
+        return self.worked(end.toordinal()) - self.worked(first.toordinal()) if first < end else 0
+
+    def worked(self, ordinal: int) -> int:
+        """Working days before a day (``date.toordinal``) since the first of all, which was a Monday."""
+        weeks, rest = divmod(ordinal - 1, 7)
+        days, changed = self._exceptions
+        return weeks * (7 - len(WEEKEND)) + min(rest, WEEKEND[0]) + changed[bisect_left(days, ordinal)]
+
+    @cached_property
+    def _exceptions(self) -> tuple[list[int], list[int]]:
+        """The days that are not as the week has them, and by how much those before each change the count."""
+        days = sorted(day for day, working in self.working.items() if working != (day.weekday() not in WEEKEND))
+        changes = accumulate((1 if self.working[day] else -1 for day in days), initial=0)
+        return [day.toordinal() for day in days], list(changes)
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,18 @@ class Definitions:
         self.facts: Final = [f for f in known if (f.source, f.id) not in voided or isinstance(f.data, EventVoided)]
         self.voided: Final = voided
         self.calendar: Final = _calendar(self._of(CalendarDefined), timezone, currency)
+        self._pipelines: dict[int, dict[tuple[str, str], tuple[int, Fraction | None]]] = {}
+        """By how many of their definitions were in force."""
 
     def _of(self, kind: type) -> list[Fact]:
-        return [fact for fact in self.facts if isinstance(fact.data, kind)]
+        return self._by_type.get(kind, [])
+
+    @cached_property
+    def _by_type(self) -> dict[type, list[Fact]]:
+        found: dict[type, list[Fact]] = {}
+        for fact in self.facts:
+            found.setdefault(type(fact.data), []).append(fact)
+        return found
 
     def rates(self, quote: str) -> dict[str, list[tuple[int, Fraction]]]:
         """Day rates into ``quote``, by currency: (in force from, rate), in order."""
@@ -109,6 +125,12 @@ class Definitions:
 
         Before the first definition of a pipeline that one holds.
         """
+        known = bisect_right(self._of(PipelineDefined), at_ms, key=lambda fact: fact.at_ms)
+        if known not in self._pipelines:
+            self._pipelines[known] = self._pipelines_at(at_ms)
+        return self._pipelines[known]
+
+    def _pipelines_at(self, at_ms: int) -> dict[tuple[str, str], tuple[int, Fraction | None]]:
         found: dict[str, PipelineDefined] = {}
         for fact in self._of(PipelineDefined):
             pipeline = fact.data
@@ -121,23 +143,18 @@ class Definitions:
             for place, stage in enumerate(pipeline.stages)
         }
 
-    def assignments(self) -> list[RepAssigned]:
-        """Every assignment, the last of one rep and moment; ``assigned_ms`` gives the moments."""
-        return list(self._assignments().values())
-
-    def assigned_ms(self) -> list[int]:
-        """When each of ``assignments`` came into force."""
-        return [at_ms for _, at_ms in self._assignments()]
-
-    def _assignments(self) -> dict[tuple[str, int], RepAssigned]:
+    @cached_property
+    def assignments(self) -> list[tuple[int, RepAssigned]]:
+        """Every assignment and when it came into force; the last of one rep and moment."""
         found = {}
         for fact in self._of(RepAssigned):
             assert isinstance(fact.data, RepAssigned)
             found[fact.entity, fact.at_ms] = fact.data
-        return found
+        return [(at_ms, assigned) for (_, at_ms), assigned in found.items()]
 
+    @cached_property
     def stints(self) -> list[Stint]:
-        """Who was in place, where, from when to when."""
+        """Who was in place, where, from when to when; by rep, in order."""
         found: list[Stint] = []
         standing: dict[str, tuple[Fact, RepAssigned]] = {}
         for fact in self.facts:
@@ -147,7 +164,8 @@ class Definitions:
                 found.append(_stint(*standing.pop(fact.entity), fact.at_ms))
             if isinstance(fact.data, RepAssigned):
                 standing[fact.entity] = fact, fact.data
-        return found + [_stint(fact, assigned, None) for fact, assigned in standing.values()]
+        found += [_stint(fact, assigned, None) for fact, assigned in standing.values()]
+        return sorted(found, key=lambda stint: (stint.rep_id, stint.from_ms))
 
 
 def _stint(fact: Fact, assigned: RepAssigned, to_ms: int | None) -> Stint:

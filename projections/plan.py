@@ -4,10 +4,13 @@ Rows are summed between the edges of the windows asked for, so each posting is r
 are; putting windows together from these sums is exact and left to ``projections.ask``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import lcm
 from typing import Any, Final
 
+from events.currencies import EXPONENTS
 from projections.definitions import Calendar, Definitions
 from projections.formula import Part
 from projections.periods import FOREVER, Period, a_year_before, wall_ms
@@ -17,10 +20,16 @@ from projections.sources import Source, postings, standing, together
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
 _NEVER: Final = "toInt64(9000000000000000)"
-_RATE_EDGE: Final = f"""if(
-    p.basis_ms < transform(p.currency, {{fx_currencies:Array(String)}}, {{fx_firsts:Array(Int64)}}, {_NEVER}),
-    p.basis_ms, roundDown(p.basis_ms, {{fx_edges:Array(Int64)}}))"""
-"""From when on the rate of a line holds. Lines without a rate stay apart by moment: only those of one moment cancel."""
+_UNRATED: Final = f"if(x.fx_rate != 0, {_NEVER}, p.basis_ms)"
+"""The moment of a line that has no rate. Such lines stay apart by moment: only those of one moment cancel."""
+RATED: Final = 9_000_000_000_000_000
+"""What stands for that moment where there is a rate."""
+_WEIGHT: Final = {
+    "pipeline": "if(p.probability_ppm < 0, p.pipeline, '')",
+    "stage": "if(p.probability_ppm < 0, p.stage, '')",
+    "own": "p.probability_ppm >= 0",
+}
+"""Whose probability a line is weighted with: its stage's, or its deal's own, which the engine multiplies with."""
 _WITHIN: Final = "p.at_ms >= {lo:Int64} AND p.at_ms < {hi:Int64}"
 
 
@@ -67,52 +76,50 @@ class Planner:
         self._question = question
         self._definitions = definitions
         self.currency: Final = currency
-        self.rates: Final = definitions.rates(currency)
-        self.fx_edges: Final = [FOREVER[0], *sorted({at for rates in self.rates.values() for at, _ in rates})]
+        self._rates, self.scale = _scaled(definitions.rates(currency), currency)
         self.base: Final = {"tenant": tenant, "cut": position}
 
     def select(self, parts: Sequence[Part], windows: Sequence[Span]) -> Select:
-        """Rows of (edge or window number, dims…, [currency, rate edge], [pipeline, stage, probability], values…).
+        """Rows of (edge or window number, dims…, [currency, unrated moment], [pipeline, stage, own], values…).
 
         The parts share their source, window and kind of statistic; there is a value for each.
         """
         source = together(part.source for part in parts if part.source)
-        groups = ["p.place AS bucket" if source.covers else f"{self._bucket(source)} AS bucket", *self._dims(source)]
+        groups = ["p.place AS bucket" if source.lasts else f"{self._bucket(source)} AS bucket", *self._dims(source)]
         if any(part.unit == "money" for part in parts):
-            groups += ["p.currency AS currency", f"if(currency = {{currency:String}}, 0, {_RATE_EDGE}) AS rate_edge"]
+            groups += ["p.currency AS currency", f"{_UNRATED} AS unrated_ms"]
         if parts[0].weighted:
-            groups += ["p.pipeline AS its_pipeline", "p.stage AS its_stage", "p.probability_ppm AS its_ppm"]
+            groups += [f"{expression} AS its_{name}" for name, expression in _WEIGHT.items()]
         if any(part.source is not source for part in parts):
             parts = [replace(part, expression=_only(part)) for part in parts]
         body = f"FROM {self._rows(source, parts)} WHERE {self._within(source)}{self._filters(source)}"
-        return Select(_aggregate(parts, groups, body), self._parameters(source, windows))
+        return _select(_aggregate(parts, groups, body), self._parameters(source, windows))
 
     def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
-        """Rows of (event, book, entity, customer, currency, rate edge, pipeline, stage, probability, contribution).
+        """Rows of (event, book, entity, customer, currency, unrated moment, pipeline, stage, own, value).
 
         They are what makes one cell, with the lines that came to nothing.
         """
         source = part.source
         assert source is not None
-        money = ("p.currency", _RATE_EDGE) if part.unit == "money" else ("''", "0")
-        weight = ("p.pipeline", "p.stage", "p.probability_ppm") if part.weighted else ("''", "''", "-1")
-        customer = "p.customer" if source.covers else "''"
+        money = ("p.currency", _UNRATED) if part.unit == "money" else ("''", "0")
+        weight = _WEIGHT.values() if part.weighted else ("''", "''", "0")
+        customer = "p.customer" if source.lasts else "''"
         told = (f"p.{part.evidence}", "p.book", "p.entity", customer, *money, *weight)
         groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
         counted = f"countIf({part.condition or 'p.count > 0'})"
-        value = {"sum": f"sum({part.expression})", "median": f"any({part.expression})"}.get(part.stat, counted)
+        value = {"sum": _value(part), "median": f"any({part.expression})"}.get(part.stat, counted)
         where = f"{self._within(source)}{self._filters(source)}{self._matching(source)}"
         rows = self._rows(source, [part])
         sql = f"SELECT {groups}, {value} AS contribution FROM {rows} WHERE {where} GROUP BY ALL ORDER BY its_0"
-        return Select(sql, self._parameters(source, [window]) | _cell_values(cell))
+        return _select(sql, self._parameters(source, [window]) | _cell_values(cell))
 
     def left_out(self, source: Source, which: str, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity) that might be expected in a cell of this source but do not count."""
         rows = f"({postings(which, self._wanted(source))}) AS p{self._organisation(source)}"
         where = f"{_WITHIN}{self._filters(source)}{self._matching(source)}"
         sql = f"SELECT p.event, p.book, p.entity FROM {rows} WHERE {where} GROUP BY ALL HAVING sum(p.count) > 0"
-        parameters = self._parameters(source, [window])
-        return Select(sql, parameters | _cell_values(cell))
+        return _select(sql, self._parameters(source, [window]) | _cell_values(cell))
 
     def _matching(self, source: Source) -> str:
         return "".join(
@@ -122,13 +129,16 @@ class Planner:
 
     def _rows(self, source: Source, parts: Sequence[Part]) -> str:
         expressions = " ".join(part.expression for part in parts)
-        extra = [name for name in ("category", "kind", "measure", "outcome") if name in expressions]
+        extra = [
+            name for name in ("category", "kind", "measure", "outcome", "since_ms", "until_ms") if name in expressions
+        ]
         extra += ["pipeline", "stage", "probability_ppm"] if parts[0].weighted else []
         wanted = tuple(dict.fromkeys([*self._wanted(source), *extra]))
-        if not source.covers:
-            return f"({source.sql(wanted)}) AS p{self._organisation(source)}"
-        windows = "{starts:Array(Int64)} AS s, {ends:Array(Int64)} AS e, {places:Array(Int64)} AS place"
-        standing = f"SELECT *, s, e, place FROM ({source.sql(wanted)}) ARRAY JOIN {windows} WHERE {source.covers}"
+        if not source.lasts:
+            return f"({source.sql(wanted)}) AS p{self._organisation(source)}{_exchange(parts)}"
+        each = f"SELECT * EXCEPT places, arrayJoin(places) AS place FROM ({source.sql(wanted)})"
+        window = "{starts:Array(Int64)}[place + 1] AS s, {ends:Array(Int64)}[place + 1] AS e"
+        standing = f"SELECT *, {window} FROM ({each})"
         return f"({standing}) AS p{self._profiles(source)}{self._organisation(source)}"
 
     def _asked(self, source: Source) -> list[str]:
@@ -140,31 +150,25 @@ class Planner:
         names = ["attributes" if name.startswith("attributes.") else name for name in self._asked(source)]
         if "rep_id" in source.dims and any(name in _ORG for name in names):
             names.append("rep_id")
-        if source.covers and "region" in names:
+        if source.lasts and "region" in names:
             names += ["rep_id", "basis_ms"]
         return tuple(name for name in dict.fromkeys(names))
 
     def _organisation(self, source: Source) -> str:
         """Assignments in force fill what an event does not tell of its rep's team and region."""
-        of_reps = "rep_id" in source.dims or source.covers
+        of_reps = "rep_id" in source.dims or source.lasts
         if not of_reps or not any(name in _ORG for name in self._asked(source)):
             return ""
-        return """ ASOF LEFT JOIN (
-            SELECT each.1 AS a_rep, each.2 AS a_ms, each.3 AS a_team_id, each.4 AS a_region, each.5 AS a_manager_id
-            FROM (SELECT arrayJoin(arrayZip({a_reps:Array(String)}, {a_ms:Array(Int64)}, {a_teams:Array(String)},
-                {a_regions:Array(String)}, {a_managers:Array(String)})) AS each)) AS a
-            ON p.rep_id = a.a_rep AND p.basis_ms >= a.a_ms"""
+        return f""" ASOF LEFT JOIN {_table("assigned", "a_rep", "a_ms", "a_team_id", "a_region", "a_manager_id")} AS a
+            ON p.rep_id = a.a_rep AND p.basis_ms >= toInt64OrZero(a.a_ms)"""
 
-    def _assignments(self) -> dict[str, Any]:
-        """Who belonged where from when on."""
-        told = self._definitions.assignments()
-        return {
-            "a_ms": self._definitions.assigned_ms(),
-            "a_reps": [each.rep_id for each in told],
-            "a_teams": [each.team_id or "" for each in told],
-            "a_regions": [each.region or "" for each in told],
-            "a_managers": [each.manager_id or "" for each in told],
-        }
+    def _assigned(self, source: Source) -> str:
+        """Who belonged where from when on, of what the question needs of it."""
+        asked = self._asked(source)
+        return _rows_of(
+            (each.rep_id, at_ms, *((getattr(each, name) or "") if name in asked else "" for name in _ORG))
+            for at_ms, each in self._definitions.assignments
+        )
 
     def _profiles(self, source: Source) -> str:
         """The customer's region and segment in force at the window."""
@@ -172,7 +176,7 @@ class Planner:
             return ""
         stood = standing("measure = 'profile'", ("customer", "at_ms", "event", *_OF_CUSTOMER))
         latest = ", ".join(f"argMax({name}, event) AS f_{name}" for name in _OF_CUSTOMER)
-        moment = "p.s" if "from_ms" in source.covers else "p.e"
+        moment = "p.s" if source.lasts == "start" else "p.e"
         return f""" ASOF LEFT JOIN (
             SELECT customer AS f_customer, at_ms AS f_ms, {latest} FROM ({stood}) GROUP BY f_customer, f_ms) AS f
             ON p.customer = f.f_customer AND {moment} > f.f_ms"""
@@ -180,7 +184,7 @@ class Planner:
     def _expression(self, source: Source, name: str) -> str:
         if name.startswith("attributes."):
             return f"p.attributes[{{key{self._asked(source).index(name)}:String}}]"
-        if source.covers and name in _OF_CUSTOMER:
+        if source.lasts and name in _OF_CUSTOMER:
             told = "if(p.region != '', p.region, a.a_region)" if name == "region" else "p.segment"
             return f"if(f.f_{name} != '', f.f_{name}, {told})"
         if "rep_id" in source.dims and name == "manager_id":
@@ -212,7 +216,7 @@ class Planner:
 
     @staticmethod
     def _within(source: Source) -> str:
-        if source.covers:
+        if source.lasts:
             return "1"
         if not source.local:
             return _WITHIN
@@ -225,10 +229,9 @@ class Planner:
         told |= {"wall_edges": wall, "wall_lo": wall[0], "wall_hi": wall[-1]}
         told |= {"starts": [window.start for window in windows], "ends": [window.end for window in windows]}
         told |= {"places": list(range(len(windows)))}
-        told |= {"currency": self.currency, "fx_edges": self.fx_edges}
-        told["fx_currencies"] = list(self.rates) or [""]
-        told["fx_firsts"] = [rates[0][0] for rates in self.rates.values()] or [FOREVER[1]]
-        told |= self._stages(max(window.end for window in windows)) | self._assignments()
+        told["rates"] = _rows_of((name, *rate) for name, rates in self._rates.items() for rate in rates)
+        told["assigned"] = self._assigned(source)
+        told |= self._stages(max(window.end for window in windows))
         for place, (_, values) in enumerate(self._question.where):
             told[f"where{place}"] = list(values)
         for place, name in enumerate(self._asked(source)):
@@ -251,6 +254,51 @@ class Planner:
             "stage_columns": list(range(1, width)) or [0],
             "ranks": ranks,
         }
+
+
+def _scaled(
+    rates: Mapping[str, Sequence[tuple[int, Fraction]]], quote: str
+) -> tuple[dict[str, list[tuple[int, int]]], int]:
+    """Rates between minor units as whole numbers, all over one denominator, by currency: (in force from, numerator).
+
+    So amounts are converted and summed exactly by the engine. Lines without an amount name no currency.
+    """
+    units = 10 ** EXPONENTS[quote]
+    found = {
+        base: [(at_ms, rate * Fraction(units, 10 ** EXPONENTS[base])) for at_ms, rate in told]
+        for base, told in rates.items()
+        if base != quote
+    }
+    scale = lcm(*(rate.denominator for told in found.values() for _, rate in told))
+    whole = {base: [(at_ms, int(rate * scale)) for at_ms, rate in told] for base, told in found.items()}
+    return whole | {base: [(FOREVER[0], scale)] for base in (quote, "")}, scale
+
+
+def _exchange(parts: Sequence[Part]) -> str:
+    """The rate of each amount, by its own time."""
+    if all(part.unit != "money" for part in parts):
+        return ""
+    return f""" ASOF LEFT JOIN (
+            SELECT fx_currency, toInt64(fx_ms) AS fx_ms, toInt256(fx_rate) AS fx_rate
+            FROM {_table("rates", "fx_currency", "fx_ms", "fx_rate")}) AS x
+            ON p.currency = x.fx_currency AND p.basis_ms >= x.fx_ms"""
+
+
+def _rows_of(rows: Iterable[Sequence[object]]) -> str:
+    """A small table as one text: no name has such separators, and one text is bound much faster than many."""
+    return "\x1e".join("\x1f".join(map(str, row)) for row in rows)
+
+
+def _table(parameter: str, *columns: str) -> str:
+    """The rows of a parameter that ``_rows_of`` made, as texts."""
+    told = ", ".join(f"each[{place}] AS {name}" for place, name in enumerate(columns, 1))
+    each = f"arrayJoin(splitByChar(char(30), {{{parameter}:String}}))"
+    return f"(SELECT {told} FROM (SELECT splitByChar(char(31), {each}) AS each))"
+
+
+def _select(sql: str, parameters: Mapping[str, Any]) -> Select:
+    """With the parameters it names: each costs time to bind."""
+    return Select(sql, {name: value for name, value in parameters.items() if f"{{{name}:" in sql})
 
 
 def _aggregate(parts: Sequence[Part], groups: list[str], body: str) -> str:
@@ -276,6 +324,9 @@ def _only(part: Part) -> str:
 
 
 def _value(part: Part) -> str:
+    if part.stat == "sum" and part.unit == "money":
+        own = " * if(p.probability_ppm < 0, 1, p.probability_ppm)" if part.weighted else ""
+        return f"sum(toInt256({part.expression}) * greatest(x.fx_rate, 1){own})"
     if part.stat == "sum":
         return f"sum({part.expression})" if part.unit == "count" else f"sum(toInt128({part.expression}))"
     return f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"

@@ -64,10 +64,10 @@ class Receipts:
         assert source is not None
         rows = self._rows(self._planner.evidence(part, window, cell))
         entities, customers = {row[2] for row in rows}, {row[3] for row in rows if row[3]}
-        for event, book, entity, _, currency, rate_edge, *weight, contribution in rows:
+        for event, book, entity, _, currency, unrated_ms, *weight, contribution in rows:
             value: Value = Fraction(contribution)
             if part.unit == "money":
-                value = self._asker.converted(contribution, currency, rate_edge, self._planner)
+                value = self._asker.converted(contribution, currency, unrated_ms, self._planner)
                 if currency != self._planner.currency:
                     found.definitions.add("rates")
             if part.weighted:

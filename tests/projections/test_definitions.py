@@ -164,7 +164,7 @@ class TestStints:
             make(RepAssigned, "2026-04-01", rep_id="ana", team_id="t2"),
             make(RepAssigned, "2026-03-15", rep_id="bo"),
             make(RepLeft, "2026-05-01", rep_id="ana"),
-        ).stints()
+        ).stints
 
         assert [(s.rep_id, s.team_id, s.region, s.manager_id, s.from_ms, s.to_ms, s.event) for s in stints] == [
             ("ana", "t1", "华东", "m1", ms("2026-03-01"), ms("2026-04-01"), 1),
@@ -173,16 +173,16 @@ class TestStints:
         ]
 
     def test_a_leaving_of_somebody_never_assigned_is_nothing(self) -> None:
-        assert defined(make(RepLeft, "2026-03-01")).stints() == []
+        assert defined(make(RepLeft, "2026-03-01")).stints == []
 
     def test_one_who_comes_back_has_two(self) -> None:
         there, gone, back = (
             make(RepAssigned, "2026-03-01"), make(RepLeft, "2026-03-05"), make(RepAssigned, "2026-03-09")
         )  # fmt: skip
-        assert [(s.from_ms, s.to_ms) for s in defined(there, gone, back).stints()] == [
+        assert [(s.from_ms, s.to_ms) for s in defined(there, gone, back).stints] == [
             (ms("2026-03-01"), ms("2026-03-05")), (ms("2026-03-09"), None),
         ]  # fmt: skip
 
     def test_a_voided_assignment_is_none(self) -> None:
         voided = make(EventVoided, "2026-03-05", source=SOURCE, id="e1")
-        assert defined(make(RepAssigned, "2026-03-01"), voided).stints() == []
+        assert defined(make(RepAssigned, "2026-03-01"), voided).stints == []
