@@ -4,7 +4,7 @@ Nothing is dropped in silence: each thing that was told has one outcome, and wha
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from threading import Lock
 from typing import Any, BinaryIO, Final, Literal
@@ -132,7 +132,7 @@ class Ingest:
         self,
         lines: Iterable[bytes],
         *,
-        now_ms: int,
+        now: Callable[[], int],
         importer: bool = True,
         batch: int = BATCH,
         tenant: str | None = None,
@@ -140,29 +140,32 @@ class Ingest:
     ) -> Iterator[BatchReport]:
         """Takes structured CloudEvents, one a line; a report a batch, as it goes. Blank lines are skipped.
 
-        Whatever the size of the batches, the journal is the same. For files, see ``lines_of``.
+        ``now`` gives the recorded time of each batch. Whatever the size of the batches, the journal is the same. For
+        files, see ``lines_of``.
         """
         numbered = ((number, line.removesuffix(b"\n").removesuffix(b"\r")) for number, line in enumerate(lines, 1))
         told = ((number, line) for number, line in numbered if not _is_blank(line))
-        return self._take_all(told, batch, Terms(now_ms, importer, tenant, origin))
+        return self._take_all(told, batch, now, Terms(0, importer, tenant, origin))
 
     def ingest_dicts(
         self,
         events: Iterable[dict[str, Any]],
         *,
-        now_ms: int,
+        now: Callable[[], int],
         importer: bool = True,
         batch: int = BATCH,
         tenant: str | None = None,
         origin: str = "",
     ) -> Iterator[BatchReport]:
         """Takes structured CloudEvents that are built already; a report a batch, as it goes."""
-        return self._take_all(enumerate(events, 1), batch, Terms(now_ms, importer, tenant, origin))
+        return self._take_all(enumerate(events, 1), batch, now, Terms(0, importer, tenant, origin))
 
-    def _take_all(self, told: Iterable[tuple[int, Raw]], batch: int, terms: Terms) -> Iterator[BatchReport]:
+    def _take_all(
+        self, told: Iterable[tuple[int, Raw]], batch: int, now: Callable[[], int], terms: Terms
+    ) -> Iterator[BatchReport]:
         rest = iter(told)
         while part := list(islice(rest, batch)):
-            yield _report(self._take(part, terms))
+            yield _report(self._take(part, msgspec.structs.replace(terms, now_ms=now())))
 
     def _take(self, told: Sequence[tuple[int, Raw]], terms: Terms) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -88,7 +88,16 @@ _CHINESE: Final = {
     "The books are not right.": "账目有误。",
     "{n} events written to {file}": "已将 {n} 条事件写入 {file}",
     "The books of this company are in {folder}; ask them:": "这家公司的账在 {folder}，可以继续提问：",
+    "made": "已创建",
+    "kept": "已存在",
+    "Everything is as it should be.": "一切就绪。",
+    "Something is wrong.": "存在问题。",
+    "moved": "已迁移",
+    "digest": "摘要",
+    "Both journals are the same.": "两份日志完全一致。",
+    "The journals differ.": "两份日志不一致。",
     # progress
+    "moving": "迁移日志",
     "telling": "报送事件",
     "importing": "导入",
     "posting to the ledger": "入账",
@@ -177,12 +186,16 @@ _CHINESE: Final = {
     "rep_days": "人·工作日",
     # settings
     "Folder of the journal and the store.": "日志与账本所在的文件夹。",
-    "Where the journal is: sqlite:///path. Empty: journal.sqlite in the data folder.": (
-        "日志的位置：sqlite:///路径。留空：数据文件夹中的 journal.sqlite。"
+    "Where the journal is: sqlite:///path or kafka://host:9092[,…]. Empty: journal.sqlite in the data folder.": (
+        "日志的位置：sqlite:///路径 或 kafka://主机:9092[,…]。留空：数据文件夹中的 journal.sqlite。"
     ),
-    "Where the ledger is: chdb:///path. Empty: the folder store in the data folder.": (
-        "账本的位置：chdb:///路径。留空：数据文件夹中的 store。"
+    "Where the ledger is: chdb:///path or clickhouse://[user@]host:8123/database[?secure=1]. "
+    "Empty: the folder store in the data folder.": (
+        "账本的位置：chdb:///路径 或 clickhouse://[用户@]主机:8123/数据库[?secure=1]。留空：数据文件夹中的 store。"
     ),
+    "Our password at ClickHouse.": "ClickHouse 密码。",
+    "Cluster of the ClickHouse server that the ledger lies on.": "账本所在的 ClickHouse 集群名称。",
+    "Seconds to wait for ClickHouse before giving up.": "等待 ClickHouse 的秒数，超过即放弃。",
     "Whose books to read.": "读取哪个租户的账。",
     "Time zone of the days; the tenant's calendar.defined wins.": "划分日期的时区；以租户的 calendar.defined 为准。",
     "Currency of the company; the tenant's calendar.defined wins.": "公司的币种；以租户的 calendar.defined 为准。",
@@ -190,6 +203,17 @@ _CHINESE: Final = {
     "How long a customer stays, for clv, where nobody churned.": "无人流失时，计算 clv 所用的客户生命周期（年）。",
     "How long raw input is kept.": "原始输入保留的天数。",
     "Events of active entities held in memory.": "内存中保留的活跃对象的事件数。",
+    "What the names of our topics begin with.": "Kafka 主题名称的前缀。",
+    "Partitions of inbox and journal; never changed once events are in.": "收件箱与日志的分区数；写入事件后不再更改。",
+    "Brokers that hold a copy of each topic.": "每个主题的副本数。",
+    "Seconds to wait for Kafka before giving up.": "等待 Kafka 的秒数，超过即放弃。",
+    "How Kafka is spoken to.": "与 Kafka 通信的安全协议。",
+    "How we log in to Kafka, with SASL.": "使用 SASL 时登录 Kafka 的方式。",
+    "Our name at Kafka, with SASL.": "使用 SASL 时的 Kafka 用户名。",
+    "Our password at Kafka, with SASL.": "使用 SASL 时的 Kafka 密码。",
+    "File of the authorities that vouch for Kafka, with SSL.": "使用 SSL 时，验证 Kafka 的 CA 证书文件。",
+    "File of our certificate for Kafka, with SSL.": "使用 SSL 时，我方的证书文件。",
+    "File of the key of our certificate, with SSL.": "使用 SSL 时，我方证书的私钥文件。",
 }
 
 _MEANINGS: Final = {

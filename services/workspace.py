@@ -10,11 +10,13 @@ from typing import IO, Final, Self
 
 from services.books import Books
 from services.ingest import Ingest
+from services.journal.open import open_journal
 from services.journal.sqlite import SqliteJournal
 from services.processor.parallel import ParallelPoster, post_parallel
 from services.processor.poster import Poster
 from services.settings import Settings
-from services.store.clickhouse import ClickHouseStore, open_chdb
+from services.store.clickhouse import ClickHouseStore
+from services.store.open import open_store
 
 LONG: Final = 100_000
 """From this many events on, posting is worth the start of helper processes."""
@@ -32,8 +34,8 @@ class Workspace:
         self.folder: Final = settings.data
         with ExitStack() as opened:
             opened.enter_context(_own(self.folder))
-            self.journal: Final = opened.enter_context(SqliteJournal(settings.journal_path))
-            self.store: Final[ClickHouseStore] = opened.enter_context(closing(open_chdb(settings.store_path)))
+            self.journal: Final[SqliteJournal] = opened.enter_context(open_journal(settings))
+            self.store: Final[ClickHouseStore] = opened.enter_context(closing(open_store(settings)))
             self._ingest: Final = Ingest(self.journal, settings.currency)
             self._opened: Final = opened.pop_all()
         self._posters: dict[str, Poster] = {}

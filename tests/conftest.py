@@ -14,6 +14,8 @@ from tests.oracle.real_path import Backends, Company
 # Shared modules whose assertions should explain themselves as a test's own do.
 pytest.register_assert_rewrite("tests.contracts")
 
+pytest_plugins = ["tests.kafka.fixtures"]
+
 settings.register_profile("dev", max_examples=25, deadline=None, print_blob=True)
 # CI draws the same examples every time, so that it judges the change and not the luck of the draw.
 settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, print_blob=True)

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from services.cli.demo import demo
+from services.cli.growing import move, setup
 from services.cli.intake import import_, ingest
 from services.cli.letters import dead_letters
 from services.cli.questions import explain, history, kpi
@@ -28,7 +29,7 @@ from services.cli.upkeep import digest, rebuild, replay, status, verify
 
 VERBS: Final = (
     demo, ingest, import_, kpi, kpis, explain, history, rebuild, verify, digest, replay, dead_letters, status, schema,
-    settings,
+    settings, setup, move,
 )  # fmt: skip
 """In the order of the help."""
 

@@ -102,7 +102,7 @@ def _ingest_file(workspace: "Workspace", path: Path, advance: Callable[[int], No
     with _opened(path) as (raw, text):
         done = 0
         lines = lines_of(text)
-        for report in workspace.ingest().ingest_lines(lines, now_ms=now_ms(), tenant=owner, origin=str(path)):
+        for report in workspace.ingest().ingest_lines(lines, now=now_ms, tenant=owner, origin=str(path)):
             yield report
             if raw.seekable():
                 advance(raw.tell() - done)

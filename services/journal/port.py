@@ -49,6 +49,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """Where it came from: ``orders.jsonl:17``, ``/hooks/hubspot``."""
     source: str = ""
     id: str = ""
+    recorded_ms: int | None = None
+    """The recorded time that who carries a journal over asks for; None: now."""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +90,25 @@ class Delivery(msgspec.Struct, frozen=True):
     raw: bytes
 
 
-def conflict(told: Told, position: int) -> Refused:
+class Journalled(msgspec.Struct, frozen=True):
+    """A valid event that was in a journal before, or comes out of a topic; each field is as in Told."""
+
+    tenant: str
+    source: str
+    id: str
+    type: str
+    at_ms: int
+    subject: str
+    digest: bytes
+    body: bytes
+    recorded_ms: int | None
+
+
+Content = Told | Journalled
+"""What a journal takes in."""
+
+
+def conflict(told: Content, position: int) -> Refused:
     """The refusal of an event whose identity stands at ``position`` with other content."""
     return Refused(
         tenant=told.tenant,
@@ -109,7 +129,7 @@ class Journal(Protocol):
     that reads never waits for one that appends. Each raises JournalError where the database fails.
     """
 
-    def append(self, batch: Sequence[Told], refused: Sequence[Refused] = (), *, now_ms: int) -> list[Verdict]:
+    def append(self, batch: Sequence[Content], refused: Sequence[Refused] = (), *, now_ms: int) -> list[Verdict]:
         """Takes a batch, all of it or nothing, and says what became of each event, in the order told.
 
         An identity (tenant, source, id) is accepted once. Told again with the same digest it is a duplicate and

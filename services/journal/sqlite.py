@@ -18,9 +18,20 @@ from typing import Any, Final, Literal, Self
 import msgspec
 
 from events.corrections import EventVoided
-from events.envelope import Entry, Told
+from events.envelope import Entry
 from events.planning import CalendarDefined
-from services.journal.port import Cut, Delivery, JournalError, Letter, Refused, Tally, Verdict, conflict
+from services.journal.port import (
+    Content,
+    Cut,
+    Delivery,
+    JournalError,
+    Journalled,
+    Letter,
+    Refused,
+    Tally,
+    Verdict,
+    conflict,
+)
 
 APPLICATION_ID: Final = 0x53414C45
 """``SALE``, in the file's header: it is one of ours."""
@@ -174,13 +185,13 @@ class SqliteJournal:
         rows = self._rows("SELECT number FROM tenants WHERE name = ?", tenant)
         return rows[0][0] << _PLACE_BITS if rows else 0
 
-    def append(self, batch: Sequence[Told], refused: Sequence[Refused] = (), *, now_ms: int) -> list[Verdict]:
+    def append(self, batch: Sequence[Content], refused: Sequence[Refused] = (), *, now_ms: int) -> list[Verdict]:
         with self._writing() as db:
-            intake = _Intake(db, now_ms)
+            intake = Intake(db)
             intake.look_up(batch)
-            verdicts = [intake.take(told) for told in batch]
+            verdicts = [intake.take(told, now_ms) for told in batch]
             for refusal in refused:
-                intake.refuse(refusal)
+                intake.refuse(refusal, now_ms)
             intake.write()
         return verdicts
 
@@ -200,6 +211,15 @@ class SqliteJournal:
             "WHERE place > ?2 AND place <= ?3 AND (unicode(substr(subject, -1)) % ?4 = ?5 OR type = ?6) ORDER BY place"
         )
         return self._entries(sql, tenant, base + after, base + upto, count, shard, EventVoided.TYPE)
+
+    def contents(self, tenant: str, after: int, limit: int) -> list[Journalled]:
+        """As ``read``, but as another journal takes them in."""
+        base = self._base(tenant)
+        sql = (
+            "SELECT ?1, source, id, type, at_ms, subject, digest, body, recorded_ms FROM entries "
+            "WHERE place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
+        )
+        return list(starmap(Journalled, self._rows(sql, tenant, base + after, base + _LAST, limit)))
 
     def entries(self, tenant: str, positions: Iterable[int]) -> list[Entry]:
         base = self._base(tenant)
@@ -317,19 +337,18 @@ class _Standing(msgspec.Struct):
     refused: int
 
 
-class _Intake:
+class Intake:
     """A batch on its way into the journal, within its transaction."""
 
-    def __init__(self, db: sqlite3.Connection, now_ms: int) -> None:
+    def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._now_ms = now_ms
         self._standings: dict[str, _Standing] = {}
         self._known: dict[tuple[str, str, str], tuple[int, bytes]] = {}
         """Identity to position and digest of what stands."""
         self._entries: list[tuple[Any, ...]] = []
         self._letters: list[tuple[Any, ...]] = []
 
-    def look_up(self, batch: Sequence[Told]) -> None:
+    def look_up(self, batch: Sequence[Content]) -> None:
         """Learns, with one query per source, which identities stand already."""
         asked: dict[tuple[str, str], list[str]] = {}
         for told in batch:
@@ -342,7 +361,8 @@ class _Intake:
             for id_, position, digest in self._db.execute(sql, (self._standing(tenant).number, source, _json(ids))):
                 self._known[tenant, source, id_] = (position, digest)
 
-    def take(self, told: Told) -> Verdict:
+    def take(self, told: Content, now_ms: int) -> Verdict:
+        """Decides what becomes of an event that was looked up."""
         standing = self._standing(told.tenant)
         identity = (told.tenant, told.source, told.id)
         first = self._known.get(identity)
@@ -350,18 +370,18 @@ class _Intake:
             standing.told += 1
             standing.position += 1
             self._known[identity] = (standing.position, told.digest)
-            self._enter(told, standing)
+            self._enter(told, standing, now_ms)
             return Verdict("accepted", standing.position)
         position, digest = first
         if digest != told.digest:
-            self.refuse(conflict(told, position))
+            self.refuse(conflict(told, position), now_ms)
             return Verdict("conflict", position)
         standing.told += 1
         standing.duplicates += 1
         return Verdict("duplicate", position)
 
-    def _enter(self, told: Told, standing: _Standing) -> None:
-        asked = self._now_ms if told.recorded_ms is None else told.recorded_ms
+    def _enter(self, told: Content, standing: _Standing, now_ms: int) -> None:
+        asked = now_ms if told.recorded_ms is None else told.recorded_ms
         standing.recorded_ms = max(asked, standing.recorded_ms)
         place = standing.number << _PLACE_BITS | standing.position
         where = (place, standing.number, standing.recorded_ms)
@@ -369,13 +389,15 @@ class _Intake:
             (*where, told.source, told.id, told.type, told.at_ms, told.subject, told.digest, told.body)
         )
 
-    def refuse(self, refusal: Refused) -> None:
+    def refuse(self, refusal: Refused, now_ms: int) -> None:
+        """Makes a dead letter."""
         standing = self._standing(refusal.tenant)
         standing.told += 1
         standing.refused += 1
         place = standing.number << _PLACE_BITS | standing.refused
         why = (refusal.reason, refusal.field)
-        self._letters.append((place, self._now_ms, *why, refusal.body, refusal.origin, refusal.source, refusal.id))
+        recorded_ms = now_ms if refusal.recorded_ms is None else refusal.recorded_ms
+        self._letters.append((place, recorded_ms, *why, refusal.body, refusal.origin, refusal.source, refusal.id))
 
     def _standing(self, tenant: str) -> _Standing:
         standing = self._standings.get(tenant)
@@ -386,7 +408,12 @@ class _Intake:
             standing = self._standings[tenant] = _Standing(*row)
         return standing
 
+    def letters(self, tenant: str) -> int:
+        """How many refusals a tenant has, with those of this batch."""
+        return self._standing(tenant).refused
+
     def write(self) -> None:
+        """Puts everything into the file."""
         self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._entries)
         self._db.executemany("INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", self._letters)
         self._db.executemany(

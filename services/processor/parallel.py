@@ -102,6 +102,8 @@ class ParallelPoster:
         """Write all that was fed; the number of events."""
         while self._cuts:
             self._write()
+        if self._fed - self._start >= RANGE:
+            self._store.tidy()
         return self._fed - self._start
 
     def _write(self) -> None:

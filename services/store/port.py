@@ -23,6 +23,10 @@ class StoreError(Exception):
     """The store cannot be used. The message is one sentence for people that says what to do."""
 
 
+class Fenced(StoreError):
+    """Another process has taken over the tenant. Nothing of this one is written any more until it begins again."""
+
+
 class Store(Protocol):
     """Postings, histories and checkpoints of all tenants.
 
@@ -42,7 +46,10 @@ class Store(Protocol):
         """Events with their lines, then the checkpoint at the last of them."""
 
     def recover(self, tenant: str) -> None:
-        """Take away what an interrupted write left above the checkpoint."""
+        """Begin to write for a tenant: take over from whoever did, and take away what is above the checkpoint.
+
+        Whoever wrote before gets ``Fenced`` from now on. After any error of a write: begin anew before the next.
+        """
 
     def histories(self, tenant: str, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
         """The applied events of these entities, by entity, in order of position."""

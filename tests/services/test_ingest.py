@@ -41,7 +41,7 @@ class Door:
 
     def lines(self, text: bytes, **terms: Any) -> list[BatchReport]:
         """A file."""
-        return list(self.ingest.ingest_lines(lines_of(io.BytesIO(text)), now_ms=NOW_MS, **terms))
+        return list(self.ingest.ingest_lines(lines_of(io.BytesIO(text)), now=lambda: NOW_MS, **terms))
 
     def data(self, tenant: str = "default") -> dict[str, Any]:
         """Id to data of all entries."""
@@ -146,7 +146,7 @@ def test_dicts_are_taken_as_they_are_and_stay_so(door: Door) -> None:
     del told["tenant"]
     before = json.dumps(told)
 
-    reports = list(door.ingest.ingest_dicts([told, event("2"), event("3")], now_ms=NOW_MS, batch=2))
+    reports = list(door.ingest.ingest_dicts([told, event("2"), event("3")], now=lambda: NOW_MS, batch=2))
 
     assert [(report.accepted, report.position) for report in reports] == [(2, 2), (1, 3)]
     assert json.dumps(told) == before
@@ -228,7 +228,7 @@ class TestTooLong:
     def test_it_is_never_in_memory(self, door: Door) -> None:
         tracemalloc.start()
         (report,) = door.ingest.ingest_lines(
-            lines_of(io.BufferedReader(Endless(200_000_000, line(event("1"))))), now_ms=NOW_MS
+            lines_of(io.BufferedReader(Endless(200_000_000, line(event("1"))))), now=lambda: NOW_MS
         )
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -364,7 +364,7 @@ class TestCurrency:
             with SqliteJournal(tmp_path / f"{next(FRESH)}.db") as journal:
                 ingest = Ingest(journal, "CNY")
                 for start in range(0, len(lines), size):
-                    list(ingest.ingest_lines(lines[start : start + size], now_ms=NOW_MS, batch=size))
+                    list(ingest.ingest_lines(lines[start : start + size], now=lambda: NOW_MS, batch=size))
                     ingest = Ingest(journal, "CNY") if reopen else ingest
                 letters = sorted((letter.body, letter.reason) for letter in journal.letters("default"))
                 found.append((everything(journal), journal.tally("default"), letters))

@@ -293,8 +293,9 @@ class JournalContract:
             assert journal.head("default") == Cut(3, NOW_MS)
             assert journal.tally("default") == Tally(told=5, accepted=3, duplicates=1, refused=1)
 
-    # Each example opens a journal of its own, so that the fixture is not made anew does no harm.
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    # Each example opens a journal of its own, so that the fixture is not made anew does no harm; and each adapter
+    # runs the test.
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
     @given(steps=batches)
     def test_it_behaves_like_a_list(self, opener: Callable[[str], Journal], steps: list[Any]) -> None:
         model = Model()

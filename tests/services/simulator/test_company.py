@@ -125,7 +125,7 @@ def test_a_company_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 def test_told_is_accepted_and_duplicates_and_refused(tmp_path: Path) -> None:
     told = list(SMALL.lines())
     with SqliteJournal(tmp_path / "journal.sqlite") as journal:
-        reports = list(Ingest(journal, "CNY").ingest_lines(told, now_ms=NOW_MS))
+        reports = list(Ingest(journal, "CNY").ingest_lines(told, now=lambda: NOW_MS))
         tally = journal.tally("default")
         assert tally.told == len(told) == tally.accepted + tally.duplicates + tally.refused
         assert min(tally.accepted, tally.duplicates, tally.refused) > 0

@@ -1,6 +1,4 @@
-"""chDB keeps the contract; and what only this adapter has: tables beside, exchanged in one step."""
-
-from itertools import count
+"""Both ways of running ClickHouse keep the contract, and share tables beside that are exchanged in one step."""
 
 import pytest
 
@@ -9,16 +7,16 @@ from services.store.port import StoreError
 from tests.services.store.contract import StoreContract, events, ledger
 from tests.services.store.telling import applied, line
 
-_numbers = count(1)
+
+@pytest.fixture(params=["chdb", "server"])
+def store(request: pytest.FixtureRequest) -> ClickHouseStore:
+    """The engine in this process, and a server over HTTP."""
+    found: ClickHouseStore = request.getfixturevalue({"chdb": "embedded", "server": "server_store"}[request.param])
+    return found
 
 
-@pytest.fixture
-def tenant() -> str:
-    return f"store-{next(_numbers)}"
-
-
-class TestChdbStore(StoreContract):
-    """The contract, on the engine in this process."""
+class TestEveryStore(StoreContract):
+    """The contract, on both."""
 
     @pytest.fixture
     def store(self, store: ClickHouseStore) -> ClickHouseStore:
@@ -97,13 +95,13 @@ class TestBeside:
 def break_off(store: ClickHouseStore, tenant: str, after: str) -> None:
     """Write event 2, as far as this table."""
     with pytest.MonkeyPatch.context() as patch:
-        insert = ClickHouseStore.insert
+        put = type(store)._put
 
-        def breaking(self: ClickHouseStore, table: str, rows: object) -> None:
-            insert(self, table, rows)
+        def breaking(self: ClickHouseStore, tenant: str, table: str, rows: object, part: str) -> None:
+            put(self, tenant, table, rows, part)
             if table == after:
                 raise StoreError("the power went")
 
-        patch.setattr(ClickHouseStore, "insert", breaking)
+        patch.setattr(type(store), "_put", breaking)
         with pytest.raises(StoreError, match="the power went"):
             store.write(tenant, [applied(2, tenant=tenant)], [line(2)])
