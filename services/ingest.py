@@ -78,13 +78,13 @@ class Currencies:
     """The currency of each tenant's books, for amounts that name none.
 
     It is that of the accepted ``calendar.defined`` with the latest ``time``, the later told of two at the same
-    time; so it depends on nothing but the journal.
+    time; so it depends on nothing but the journal. ``tenants`` are those to know about; None: all.
     """
 
-    def __init__(self, journal: Journal, default: str) -> None:
+    def __init__(self, journal: Journal, default: str, tenants: Iterable[str] | None = None) -> None:
         self._default = default
         self._latest: dict[str, tuple[int, int, str]] = {}
-        for tenant in journal.tenants():
+        for tenant in journal.tenants() if tenants is None else tenants:
             for entry in journal.of_type(tenant, [CalendarDefined.TYPE]):
                 fact = codec.read(entry)
                 assert isinstance(fact.data, CalendarDefined)
@@ -181,16 +181,7 @@ class Ingest:
             return outcomes + self._append(judged, terms.now_ms)
 
     def _judge(self, line: int, raw: Raw, terms: Terms) -> Told | Refused:
-        told: dict[str, Any] = {}
-        try:
-            told = _parsed(raw)
-            currency = self._currencies.of(_name_tenant(told, terms.tenant))
-            event = codec.decode(told, now_ms=terms.now_ms, currency=currency, importer=terms.importer)
-            if isinstance(raw, dict) and len(event.body) > MAX_EVENT_BYTES:
-                raise _too_long()
-            return event
-        except InvalidEvent as error:
-            return _refusal(line, raw, told, error, terms)
+        return judge(line, raw, terms, self._currencies.of)
 
     def _append(self, judged: Sequence[tuple[int, Told | Refused]], now_ms: int) -> list[Outcome]:
         if not judged:
@@ -205,6 +196,20 @@ class Ingest:
             _refused(line, event) if isinstance(event, Refused) else _judged(line, event, next(next_verdict))
             for line, event in judged
         ]
+
+
+def judge(line: int, raw: Raw, terms: Terms, currency_of: Callable[[str], str]) -> Told | Refused:
+    """What was told, as an event or as the dead letter that it becomes. ``currency_of`` a tenant is its books'."""
+    told: dict[str, Any] = {}
+    try:
+        told = _parsed(raw)
+        currency = currency_of(_name_tenant(told, terms.tenant))
+        event = codec.decode(told, now_ms=terms.now_ms, currency=currency, importer=terms.importer)
+        if isinstance(raw, dict) and len(event.body) > MAX_EVENT_BYTES:
+            raise _too_long()
+        return event
+    except InvalidEvent as error:
+        return _refusal(line, raw, told, error, terms)
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:

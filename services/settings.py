@@ -24,6 +24,13 @@ def _currency(code: str) -> str:
     return code
 
 
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if text and not (host and colon and port.isdecimal() and int(port) < 65536):
+        raise ValueError(f"{text!r} is no address; allowed: host:port such as 127.0.0.1:9464")
+    return text
+
+
 class Settings(BaseSettings):
     """What can be set from outside, each as ``SALESTREAM_<NAME>``."""
 
@@ -88,10 +95,54 @@ class Settings(BaseSettings):
     kafka_ssl_certfile: Annotated[str, Field(description="File of our certificate for Kafka, with SSL.")] = ""
     kafka_ssl_keyfile: Annotated[str, Field(description="File of the key of our certificate, with SSL.")] = ""
 
+    worker_group: Annotated[
+        str, Field(description="Consumer group of the workers. Empty: the topics' prefix and -worker.")
+    ] = ""
+    worker_batch: Annotated[int, Field(ge=1, le=4000, description="Records a worker takes in one go, at most.")] = 2000
+    worker_within_ms: Annotated[
+        int, Field(ge=1, le=10_000, description="Milliseconds a worker waits for a batch to fill.")
+    ] = 50
+    worker_session_s: Annotated[
+        int, Field(ge=6, le=90, description="Seconds after which a worker that is not heard of is replaced.")
+    ] = 30
+    worker_retry_s: Annotated[
+        int, Field(ge=1, le=600, description="Seconds between two tries, at most, while Kafka or ClickHouse is away.")
+    ] = 15
+    worker_stop_s: Annotated[
+        int, Field(ge=1, le=600, description="Seconds a worker that is told to stop has to finish its batch.")
+    ] = 45
+    worker_metrics: Annotated[
+        str,
+        AfterValidator(_address),
+        Field(description="Where a worker serves /metrics, /healthz and /readyz: 127.0.0.1:9464. Empty: nowhere."),
+    ] = ""
+    worker_log: Annotated[
+        Literal["auto", "text", "json"], Field(description="Log of a worker; auto: text for people, JSON for machines.")
+    ] = "auto"
+    breaker_percent: Annotated[
+        int, Field(ge=0, le=100, description="A worker stops when so many percent are refused or parked. 0: never.")
+    ] = 90
+    breaker_events: Annotated[
+        int, Field(ge=10, le=1_000_000, description="Of so many events the worker looks at the share that is bad.")
+    ] = 1000
+    breaker_pause_s: Annotated[
+        int, Field(ge=1, le=86_400, description="Seconds after which a worker that stopped so tries one batch.")
+    ] = 300
+
     @property
     def on_kafka(self) -> bool:
         """Whether the journal is on Kafka."""
         return self.journal.startswith("kafka://")
+
+    @property
+    def posted_by_workers(self) -> bool:
+        """Whether journal and ledger are both on servers, where workers post; nobody else does so unasked."""
+        return self.on_kafka and self.store.startswith("clickhouse:")
+
+    @property
+    def group(self) -> str:
+        """The consumer group of the workers."""
+        return self.worker_group or f"{self.kafka_prefix}-worker"
 
     @property
     def journal_path(self) -> Path:
