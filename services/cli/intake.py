@@ -25,6 +25,8 @@ SHOWN: Final = 10
 """Refusals that a person is shown at once."""
 LONG: Final = 50_000
 """So many events are worth a process of their own that posts while others are told."""
+USUAL_BYTES: Final = 250
+"""About so many bytes tell an event."""
 RANGE: Final = 25_000
 """Events that it is handed at once."""
 _GZIP: Final = b"\x1f\x8b"
@@ -72,6 +74,7 @@ def _ingest_files(session: Session, workspace: "Workspace", files: tuple[Path, .
     total = None if STDIN in files else sum(path.stat().st_size for path in files)
     result: dict[str, Any] = {"accepted": 0, "duplicates": 0, "refused": [], "position": 0}
     tenant = workspace.settings.tenant
+    worth_it = 1 if total is not None and total >= LONG * USUAL_BYTES else LONG
     along: ParallelPoster | None = None
     with session.progress("telling", total, sized=True) as advance, ExitStack() as opened:
         for path in files:
@@ -80,11 +83,10 @@ def _ingest_files(session: Session, workspace: "Workspace", files: tuple[Path, .
                 result["duplicates"] += report.duplicates
                 result["refused"] += [_refusal(line, path if len(files) > 1 else None) for line in report.refused]
                 result["position"] = max(result["position"], report.position)
-                if along is None and result["accepted"] >= LONG:
+                if along is None and result["accepted"] >= worth_it:
                     along = opened.enter_context(workspace.posting_along(tenant))
                 if along is not None:
                     along.feed(RANGE)
-                    along.collect()
         if along is not None:
             along.feed()
             along.finish()

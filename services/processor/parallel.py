@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -57,7 +59,10 @@ def post_parallel(
 
 
 class ParallelPoster:
-    """Posts a tenant's journal with helper processes, also while it grows. A context manager."""
+    """Posts a tenant's journal with helper processes, also while it grows. A context manager.
+
+    What they finish is written by a thread, for the engine works while Python goes on.
+    """
 
     def __init__(
         self,
@@ -75,39 +80,52 @@ class ParallelPoster:
         store.recover(tenant)
         self._start: Final = store.checkpoint(tenant).position
         self._fed = self._start
-        self._cuts: deque[Cut] = deque()
         self._journal = SqliteJournal(journal_path, read_only=True)
         parked = parked_keys(store, tenant, self._journal)
         waiting = {entry.position for entry, _, _ in store.parked(tenant)}
         self._crew = _Crew(workers, (journal_path, tenant, self._start, keep // workers, parked, waiting))
         self._desk = _Desk(tenant, self._crew.pipes, store, written=self._start)
+        self._cuts: SimpleQueue[Cut | None] = SimpleQueue()
+        self._failure: BaseException | None = None
+        self._closing = False
+        self._writing = Thread(target=self._write_all, name=f"writing {tenant}", daemon=True)
+        self._writing.start()
 
     def feed(self, at_least: int = 1) -> None:
         """Hand what the journal has gained to the helpers, once that is ``at_least`` so many events."""
+        self._raise_failure()
         head = self._journal.head(self._tenant).position
         if head - self._fed < at_least:
             return
         for low in range(self._fed, head, RANGE):
             high = min(low + RANGE, head)
             self._crew.hand_out((low, high))
-            self._cuts.append(Cut(high, self._journal.recorded_at(self._tenant, high) or 0))
+            self._cuts.put(Cut(high, self._journal.recorded_at(self._tenant, high) or 0))
         self._fed = head
 
-    def collect(self) -> None:
-        """Write the ranges that are finished, without waiting for others."""
-        while self._cuts and self._desk.has_next():
-            self._write()
-
     def finish(self) -> int:
-        """Write all that was fed; the number of events."""
-        while self._cuts:
-            self._write()
-        if self._fed - self._start >= RANGE:
-            self._store.tidy()
+        """Wait until all that was fed is written; the number of events. Nothing can be fed after it."""
+        self._cuts.put(None)
+        self._writing.join()
+        self._raise_failure()
         return self._fed - self._start
 
-    def _write(self) -> None:
-        cut = self._cuts.popleft()
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _write_all(self) -> None:
+        """The life of the writing thread."""
+        try:
+            while not self._closing and (cut := self._cuts.get()) is not None:
+                self._write(cut)
+            if not self._closing and self._fed - self._start >= RANGE:
+                self._store.tidy()
+        except BaseException as failure:  # raised where it is waited for
+            self._failure = failure
+
+    def _write(self, cut: Cut) -> None:
         tables = [self._desk.next_tables(pipe) for pipe in self._crew.pipes]
         history = [history for history, _ in tables if history is not None]
         self._store.write_tables(self._tenant, history, [lines for _, lines in tables if lines is not None], cut)
@@ -117,6 +135,10 @@ class ParallelPoster:
 
     def close(self) -> None:
         """End the helpers."""
+        self._closing = True
+        self._cuts.put(None)
+        self._crew.end()
+        self._writing.join()
         self._crew.close()
         self._journal.close()
 
@@ -152,16 +174,10 @@ class _Desk:
         self._finished: dict[Connection, deque[tuple[bytes | None, bytes | None]]] = {pipe: deque() for pipe in helpers}
         self._questions: list[tuple[int, Connection, list[Key]]] = []
 
-    def has_next(self) -> bool:
-        """Whether every helper has finished the next range."""
-        while self._receive(timeout=0):
-            pass
-        return all(self._finished.values())
-
     def next_tables(self, wanted: Connection) -> tuple[pa.Table | None, pa.Table | None]:
         """History and postings of the next range of one helper; None where it had nothing."""
         while not self._finished[wanted]:
-            self._receive(timeout=None)
+            self._receive()
         history, lines = self._finished[wanted].popleft()
         return _table(history), _table(lines)
 
@@ -175,9 +191,8 @@ class _Desk:
                 pipe.send(found)
             self._questions.remove(question)
 
-    def _receive(self, timeout: int | None) -> bool:
-        ready = wait(list(self._finished), timeout)
-        for pipe in ready:
+    def _receive(self) -> None:
+        for pipe in wait(list(self._finished)):
             assert isinstance(pipe, Connection)
             with _helpers_live():
                 kind, told = pipe.recv()
@@ -186,7 +201,6 @@ class _Desk:
             else:
                 self._questions.append((told[0], pipe, told[1]))
                 self.written_up_to(self._written)
-        return bool(ready)
 
 
 class _Crew:
@@ -214,13 +228,16 @@ class _Crew:
             for order in self._orders:
                 order.send(stretch)
 
-    def close(self) -> None:
-        """End them all."""
-        for pipe in [*self.pipes, *self._orders]:
-            pipe.close()
+    def end(self) -> None:
+        """End them all; who waits for one of them finds its pipe at an end."""
         for process in self._processes:
             process.terminate()
             process.join()
+
+    def close(self) -> None:
+        """Close the pipes. No one may wait at them any more."""
+        for pipe in [*self.pipes, *self._orders]:
+            pipe.close()
 
 
 def _help(

@@ -55,10 +55,14 @@ class Poster:
         """Post the next entries of the journal and move the checkpoint behind them."""
         self._failed = True  # until it is written, what is in memory is ahead of the store
         applied, lines = post_entries(self._ledger, self._parked, entries)
-        self._store.write(self.tenant, applied, lines)
+        self._write(applied, lines)
         self._failed = False
         self.position = entries[-1].position
         self._ledger.trim()
+
+    def _write(self, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
+        """Into the store, and the checkpoint behind it. What is raised here stops the batch."""
+        self._store.write(self.tenant, applied, lines)
 
     def retry_parked(self) -> tuple[int, int]:
         """Try parked events again, at their own positions; how many went through and how many stay."""

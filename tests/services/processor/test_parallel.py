@@ -125,7 +125,6 @@ class TestAlong:
             for start in range(0, len(STORY), 40):
                 new.tell(STORY[start : start + 40])
                 poster.feed(at_least=50)
-                poster.collect()
             poster.feed()
             assert poster.finish() == len(STORY)
         assert result(new) == serial
