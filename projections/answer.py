@@ -20,9 +20,14 @@ def as_json(answered: Answered, position: int, recorded_ms: int) -> dict[str, An
     return told | {
         "question": answered.question.as_told(),
         "definition": definition(kpi),
-        "cut": {"position": position, "recorded": to_text(recorded_ms) if position else None},
+        "cut": cut_json(position, recorded_ms),
         "rows": [row_json(answered, row) for row in answered.rows],
     }
+
+
+def cut_json(position: int, recorded_ms: int) -> dict[str, Any]:
+    """Where everything that is shown was read."""
+    return {"position": position, "recorded": to_text(recorded_ms) if position else None}
 
 
 def definition(kpi: Kpi) -> dict[str, str]:

@@ -96,9 +96,19 @@ class Definitions:
         voided = {(f.data.source, f.data.id) for f in known if isinstance(f.data, EventVoided)}
         self.facts: Final = [f for f in known if (f.source, f.id) not in voided or isinstance(f.data, EventVoided)]
         self.voided: Final = voided
+        self._timezone, self._currency = timezone, currency
         self.calendar: Final = _calendar(self._of(CalendarDefined), timezone, currency)
         self._pipelines: dict[int, dict[tuple[str, str], tuple[int, Fraction | None]]] = {}
         """By how many of their definitions were in force."""
+
+    def of_kind(self, kind: str) -> list[Fact]:
+        """The facts of one of ``KINDS`` that count."""
+        return [fact for fact in self.facts if fact.kind == kind]
+
+    def taking(self, kind: str, other: "Definitions") -> "Definitions":
+        """These definitions, with those of one kind as the other has them."""
+        kept = [fact for fact in self.facts if fact.kind not in (kind, EventVoided.KIND)]
+        return Definitions(kept + other.of_kind(kind), timezone=self._timezone, currency=self._currency)
 
     def _of(self, kind: type) -> list[Fact]:
         return self._by_type.get(kind, [])

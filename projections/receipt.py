@@ -64,8 +64,12 @@ class Receipts:
         assert source is not None
         rows = self._rows(self._planner.evidence(part, window, cell))
         entities, customers = {row[2] for row in rows}, {row[3] for row in rows if row[3]}
-        for event, book, entity, _, currency, unrated_ms, *weight, contribution in rows:
+        counted: set[str] = set()
+        for event, book, entity, customer, currency, unrated_ms, *weight, contribution in rows:
             value: Value = Fraction(contribution)
+            if part.stat == "distinct" and contribution:
+                value = Fraction(customer not in counted)
+                counted.add(customer)
             if part.unit == "money":
                 value = self._asker.converted(contribution, currency, unrated_ms, self._planner)
                 if currency != self._planner.currency:

@@ -1,6 +1,6 @@
 """The books of one tenant, open for questions: the ledger store and the definitions behind it, at any cut."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from events.codec import read
@@ -38,10 +38,11 @@ class Books:
         """The answer at a cut, exact."""
         return self.asker(cut).answer(question)
 
-    def asker(self, cut: Cut) -> Asker:
-        """Asks at one cut."""
+    def asker(self, cut: Cut, definitions: Definitions | None = None) -> Asker:
+        """Asks at one cut; with its own definitions, unless others are given."""
         years = self._settings.customer_lifespan_years
-        definitions = self.definitions(cut.position)
+        if definitions is None:
+            definitions = self.definitions(cut.position)
         return Asker(self.query, self.tenant, cut.position, cut.recorded_ms, definitions, years)
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -107,6 +108,15 @@ class Books:
             )
             found += [(as_entry(self.tenant, row[:8]), row[8]) for row in rows]
         return sorted(found, key=lambda each: each[0].position)
+
+    def at(self, positions: Iterable[int]) -> list[Entry]:
+        """The applied events at these positions, in order."""
+        rows = self.query(
+            "SELECT position, recorded_ms, source, id, type, at_ms, entity, body FROM {history} "
+            "WHERE tenant = {tenant:String} AND position IN {positions:Array(UInt64)} ORDER BY position",
+            {"tenant": self.tenant, "positions": list(positions)},
+        )
+        return [as_entry(self.tenant, row) for row in rows]
 
     def entities(self, books: Sequence[str], position: int) -> set[Key]:
         """All entities of these kinds that are known at a position."""

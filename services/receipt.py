@@ -31,7 +31,7 @@ def explain(books: Books, question: Question) -> dict[str, Any]:
     units = {part.name: part.unit for part in question.kpi.parts}
     events, excluded = [], _later(books, question, evidence, cut)
     for entry, parked in entries:
-        line = _told(entry)
+        line = event_json(entry)
         reason = _reason(entry, parked, voided, evidence)
         if reason:
             excluded.append(line | {"reason": reason})
@@ -79,13 +79,14 @@ def _later(books: Books, question: Question, evidence: Evidence, cut: Cut) -> li
     positions = later.contributions.keys() - evidence.contributions.keys()
     entries: Iterable[tuple[Entry, str]] = books.entries(sorted(later.entities), now.position)
     return [
-        _told(entry) | {"reason": "recorded after the cut"}
+        event_json(entry) | {"reason": "recorded after the cut"}
         for entry, _ in entries
         if entry.position in positions and entry.position > cut.position
     ]
 
 
-def _told(entry: Entry) -> dict[str, Any]:
+def event_json(entry: Entry) -> dict[str, Any]:
+    """An event in its place, on both clocks."""
     told: dict[str, Any] = {"position": entry.position, "id": entry.id, "source": entry.source, "type": entry.type}
     told |= {"time": to_text(entry.at_ms), "recorded": to_text(entry.recorded_ms), "entity": entry.subject}
     return told
@@ -98,7 +99,7 @@ def history(books: Books, kind: str, entity: str) -> dict[str, Any]:
     events = []
     key: Key = (kind, entity)
     for entry, parked in books.entries([key], cut.position):
-        line = _told(entry) | {"data": _data(entry)}
+        line = event_json(entry) | {"data": _data(entry)}
         line["voided"] = (entry.source, entry.id) in voided
         events.append(line | ({"parked": parked} if parked else {}))
     return {"entity": kind, "id": entity, "events": events, "postings": books.postings(key, cut.position)}

@@ -1,4 +1,4 @@
-"""Asking: ``kpi``, ``explain`` and ``history``."""
+"""Asking: ``kpi``, ``explain``, ``changes`` and ``history``."""
 
 import csv
 import io
@@ -35,8 +35,11 @@ _OPTIONS: Final = (
     ),
     click.option("--currency", metavar="CODE", help="The currency of the answer, such as EUR."),
 )  # fmt: skip
+_AS_OF: Final = _OPTIONS[-2]
 SHOWN: Final = 50
 """Events of a receipt that a person is shown in one table."""
+FEW: Final = 10
+"""Events of one cause that a person is shown."""
 _RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet would take for a formula."""
 
@@ -44,6 +47,13 @@ _RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
 def _question_options(verb: Verb) -> Verb:
     for option in reversed(_OPTIONS):
         verb = option(verb)
+    return verb
+
+
+def _cell_options(verb: Verb) -> Verb:
+    """Those of a question that names its own moments of knowing."""
+    for option in reversed(_OPTIONS):
+        verb = verb if option is _AS_OF else option(verb)
     return verb
 
 
@@ -92,6 +102,35 @@ def explain(session: Session, /, **told: Any) -> None:
         session.tell(receipt)
     else:
         _receipt(session, receipt, asked)
+
+
+@click.command(short_help="Why a number changed between two moments of knowing.")
+@_cell_options
+@click.option(
+    "--known-from",
+    required=True,
+    metavar="MOMENT|POSITION",
+    help="The earlier moment: a recorded time, or a position of the journal.",
+)
+@click.option("--known-to", metavar="MOMENT|POSITION", help="The later one; without it, now.")
+@shared
+@click.pass_obj
+def changes(session: Session, /, known_from: str, known_to: str | None, **told: Any) -> None:
+    """Why a number changed between two moments at which it was known: by cause, the effects adding up exactly.
+
+    The same question as of kpi, narrowed to one cell. Example: changes revenue --from 2026-Q3 --to 2026-Q4
+    --known-from 2026-10-05 --known-to 2026-11-01
+    """
+    from services.changes import changes as changes_of
+
+    _text(known_from, "--known-from"), _text(known_to, "--known-to")
+    asked = _question(told)
+    with session.books() as books:
+        found = changes_of(books, asked, known_from, known_to)
+    if session.json:
+        session.tell(found)
+    else:
+        _changes(session, found, asked)
 
 
 @click.command(short_help="Everything known about one deal, lead or customer.")
@@ -253,11 +292,53 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     session.say(_cut(session, receipt["cut"]))
 
 
-def _some(session: Session, headings: list[str], rows: list[list[str]], *, numbers: Sequence[int]) -> None:
+def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None:
+    t, unit = session.t, asked.kpi.unit
+    _title(session, found, asked)
+    looks = [
+        [
+            label,
+            look["cut"]["recorded"] or show.DASH,
+            f"{look['cut']['position']:,}",
+            show.value(look["value"], unit, t),
+        ]
+        for label, look in ((t("known then"), found["before"]), (t("known later"), found["after"]))
+    ]
+    looks.append([t("difference"), "", "", show.value(found["difference"], unit, t)])
+    session.say(show.table(["", t("recorded"), t("position"), t("value")], looks, numbers=[2, 3]))
+    units = {part.name: part.unit for part in asked.kpi.parts}
+    for cause in found["causes"]:
+        session.say()
+        effect = show.value(cause["effect"], unit, t)
+        heading = t("{cause}: {effect}, by {n} events")
+        session.say(
+            heading.format(cause=t(cause["cause"].replace("_", " ")), effect=effect, n=f"{len(cause['events']):,}")
+        )
+        names = list(dict.fromkeys(name for event in cause["events"] for name in event["change"]))
+        rows = [
+            [*_event(each), *(show.value(each["change"].get(name), units[name], t) for name in names),
+             _because(each)]
+            for each in cause["events"]
+        ]  # fmt: skip
+        if rows:
+            headings = [*_event_headings(session), *(t(show.part(name)) for name in names), t("because of")]
+            _some(session, headings, rows, numbers=[0, *range(5, 5 + len(names))], shown=FEW)
+    session.say()
+    session.say(_definition(session, found, asked))
+
+
+def _because(event: dict[str, Any]) -> str:
+    by = event.get("by")
+    return f"{by['position']} {by['type']}" if by else ""
+
+
+def _some(
+    session: Session, headings: list[str], rows: list[list[str]], *, numbers: Sequence[int], shown: int = SHOWN
+) -> None:
     """A table of as many events as a person reads."""
-    session.say(show.table(headings, rows[:SHOWN], numbers=numbers))
-    if len(rows) > SHOWN:
-        session.say(session.t("and {n} more; all of them: --json").format(n=f"{len(rows) - SHOWN:,}"))
+    session.say(show.table(headings, rows[:shown], numbers=numbers))
+    if len(rows) > shown:
+        session.say(session.t("and {n} more; all of them: --json").format(n=f"{len(rows) - shown:,}"))
 
 
 def _event(event: dict[str, Any]) -> list[str]:

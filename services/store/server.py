@@ -56,7 +56,10 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 def open_server(url: str, password: str = "", *, cluster: str = "", timeout_s: int = 60) -> "ServerStore":
-    """The store that ``clickhouse://[user[:password]@]host[:port]/database[?secure=1]`` names. Raises StoreError."""
+    """The store that ``clickhouse://[user[:password]@]host[:port]/database[?secure=1]`` names.
+
+    Raises StoreError, and ValueError where the URL names none.
+    """
     parts = urlsplit(url)
     database = parts.path.strip("/")
     try:
@@ -64,7 +67,7 @@ def open_server(url: str, password: str = "", *, cluster: str = "", timeout_s: i
     except ValueError:
         port = -1
     if parts.scheme != "clickhouse" or not parts.hostname or not re.fullmatch(r"\w+", database) or port == -1:
-        raise StoreError(
+        raise ValueError(
             f"{parts.scheme}://…@{url.rpartition('@')[2]} names no ClickHouse server; "
             "allowed: clickhouse://[user[:password]@]host[:8123]/database[?secure=1]"
         )

@@ -76,7 +76,7 @@ def test_bad_usage_is_one_sentence_that_says_what_is_allowed(run: Run, args: lis
         ("SALESTREAM_TENANT", "A B", "allowed: 1-64 characters"),
         ("SALESTREAM_HISTORY_EVENTS", "many", "SALESTREAM_HISTORY_EVENTS cannot be 'many'"),
         ("SALESTREAM_JOURNAL", "mysql://host", "allowed: sqlite:///path"),
-        ("SALESTREAM_STORE", "clickhouse://me:secret@host", "allowed: chdb:///path"),
+        ("SALESTREAM_STORE", "clickhouse://me:secret@host", "allowed: clickhouse://"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(
