@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks import work
+from benchmarks import gateway, work
 from benchmarks.measure import Figure, taken
 
 PAGE: Final = Path(__file__).with_name("README.md")
@@ -23,6 +23,7 @@ def main() -> None:
     told = [f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.", ""]
     for events in options.events:
         told += measured(events)
+    told += gateway.measured()
     print("\n".join(told))
     if options.write:
         head = PAGE.read_text("utf-8").partition(_MARK)[0]

@@ -43,6 +43,12 @@ def periods(grain: str, from_ms: int, to_ms: int, calendar: Calendar) -> list[Pe
     return found
 
 
+def running(grain: str, at_ms: int, calendar: Calendar) -> Period:
+    """The whole period that a moment lies in."""
+    name, start, end = next(_steps(grain, at_ms, calendar))
+    return Period(name, start, end)
+
+
 def _steps(grain: str, from_ms: int, calendar: Calendar) -> Iterator[tuple[str, int, int]]:
     if grain == "hour":
         yield from _hours(from_ms, calendar)

@@ -17,13 +17,13 @@ from services.clock import now_ms
 from services.journal.port import Cut
 from services.settings import Settings
 from services.store.clickhouse import as_entry
-from services.store.port import Store
+from services.store.port import Readable
 
 
 class Books:
     """Answers questions from the ledger of one tenant."""
 
-    def __init__(self, store: Store, tenant: str, settings: Settings) -> None:
+    def __init__(self, store: Readable, tenant: str, settings: Settings) -> None:
         self._store: Final = store
         self.tenant: Final = tenant
         self._settings: Final = settings

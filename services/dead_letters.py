@@ -1,13 +1,18 @@
 """Dead letters: what was refused, and what was accepted but could not be posted, told once more or put away."""
 
-from typing import Any
+import time
+from typing import Any, Final
 
 from events.codec import InvalidEvent, decode, parse
 from events.envelope import Told, to_text
 from services.clock import now_ms
 from services.ingest import Currencies
 from services.journal.port import Letter, conflict
+from services.store.port import Fenced
 from services.workspace import Workspace
+
+_TRIES: Final = 5
+_PAUSE_S: Final = 0.3
 
 
 def listed(workspace: Workspace, tenant: str) -> dict[str, Any]:
@@ -55,9 +60,25 @@ def retry(workspace: Workspace, letter: Letter) -> str | None:
     if (reason := _conflict(workspace, told)) is not None:
         return reason
     (verdict,) = workspace.journal.append([told], now_ms=now)
-    assert verdict.status != "conflict", "one process owns the journal, and it has just looked"
+    if verdict.status == "conflict":  # told otherwise by somebody else, since we looked
+        return conflict(told, verdict.position).reason
     workspace.journal.close_letter(letter.tenant, letter.number, "retried")
     return None
+
+
+def retry_parked(workspace: Workspace, tenant: str) -> tuple[int, int]:
+    """Try the parked events of a tenant again; how many went through and how many stay. Raises StoreError.
+
+    Where workers post, this takes the tenant over for the moment that it needs. Its worker finds that out at its next
+    write, stays away for some seconds and takes it back; whoever was in the other's way begins again.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return workspace.poster(tenant).retry_parked()
+        except Fenced:
+            workspace.forget_posters()
+            time.sleep(_PAUSE_S)
+    return workspace.poster(tenant).retry_parked()
 
 
 def _parsed(letter: Letter) -> dict[str, Any]:

@@ -74,6 +74,15 @@ class Terms(msgspec.Struct, frozen=True):
     """Where it comes from; dead letters name it with the line."""
 
 
+class Telling(msgspec.Struct, frozen=True):
+    """What one of several tells in one go."""
+
+    events: Sequence[Raw]
+    tenant: str | None
+    """As in Terms."""
+    origin: str
+
+
 class Currencies:
     """The currency of each tenant's books, for amounts that name none.
 
@@ -126,7 +135,17 @@ class Ingest:
 
         It is appended at once; only where it tells a calendar, in a part up to there and a part after it.
         """
-        return self._take(list(enumerate(events, 1)), Terms(now_ms, importer, tenant, origin))
+        terms = Terms(now_ms, importer, tenant, origin)
+        return self._take([(line, raw, terms) for line, raw in enumerate(events, 1)], now_ms)
+
+    def tell_together(self, tellings: Sequence[Telling], *, now_ms: int) -> list[list[Outcome]]:
+        """Takes what several tell, each under terms of their own, as ``tell`` takes one batch."""
+        told: list[tuple[int, Raw, Terms]] = []
+        for telling in tellings:
+            terms = Terms(now_ms, False, telling.tenant, telling.origin)
+            told += [(line, raw, terms) for line, raw in enumerate(telling.events, 1)]
+        outcomes = iter(self._take(told, now_ms))
+        return [list(islice(outcomes, len(telling.events))) for telling in tellings]
 
     def ingest_lines(
         self,
@@ -165,20 +184,21 @@ class Ingest:
     ) -> Iterator[BatchReport]:
         rest = iter(told)
         while part := list(islice(rest, batch)):
-            yield _report(self._take(part, msgspec.structs.replace(terms, now_ms=now())))
+            today = msgspec.structs.replace(terms, now_ms=now())
+            yield _report(self._take([(line, raw, today) for line, raw in part], today.now_ms))
 
-    def _take(self, told: Sequence[tuple[int, Raw]], terms: Terms) -> list[Outcome]:
+    def _take(self, told: Iterable[tuple[int, Raw, Terms]], now_ms: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
         judged: list[tuple[int, Told | Refused]] = []
         with self._taking:
-            for line, raw in told:
+            for line, raw, terms in told:
                 event = self._judge(line, raw, terms)
                 judged.append((line, event))
                 if isinstance(event, Told) and event.type == CalendarDefined.TYPE:
                     # The amounts that follow may be in the currency it names, if the journal accepts it.
-                    outcomes += self._append(judged, terms.now_ms)
+                    outcomes += self._append(judged, now_ms)
                     judged = []
-            return outcomes + self._append(judged, terms.now_ms)
+            return outcomes + self._append(judged, now_ms)
 
     def _judge(self, line: int, raw: Raw, terms: Terms) -> Told | Refused:
         return judge(line, raw, terms, self._currencies.of)

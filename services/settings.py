@@ -1,5 +1,6 @@
 """Every setting there is: an environment variable with its type, default and meaning."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -71,6 +72,20 @@ class Settings(BaseSettings):
     customer_lifespan_years: Annotated[
         int, Field(ge=1, le=100, description="How long a customer stays, for clv, where nobody churned.")
     ] = 5
+    open_on_loopback: Annotated[
+        bool, Field(description="Whether programs on this machine may tell events over HTTP without a key.")
+    ] = False
+    rate_events_per_s: Annotated[
+        int, Field(ge=0, le=1_000_000, description="Events that a key may tell over HTTP in a second; 0: no limit.")
+    ] = 20_000
+    body_timeout_s: Annotated[
+        int, Field(ge=1, le=600, description="Seconds in which the body of an HTTP request must have arrived.")
+    ] = 30
+    hooks: Annotated[Path | None, Field(description="File of the webhooks that are open, with their secrets.")] = None
+    mappings: Annotated[Path | None, Field(description="Folder of your own mappings of webhooks.")] = None
+    boards: Annotated[
+        Path | None, Field(description="Folder of your own boards for the wallboard, one YAML file each.")
+    ] = None
     inbox_days: Annotated[int, Field(ge=1, le=3650, description="How long raw input is kept.")] = 30
     history_events: Annotated[int, Field(ge=1000, description="Events of active entities held in memory.")] = 200_000
     kafka_prefix: Annotated[
@@ -135,9 +150,27 @@ class Settings(BaseSettings):
         return self.journal.startswith("kafka://")
 
     @property
+    def on_clickhouse(self) -> bool:
+        """Whether the ledger is on a ClickHouse server."""
+        return self.store.startswith("clickhouse:")
+
+    @property
+    def store_place(self) -> str:
+        """Where the ledger is, without who we are there. Raises ValueError where the setting names no place."""
+        if not self.on_clickhouse:
+            return str(self.store_path)
+        place = self.store.rpartition("@")[2].removeprefix("clickhouse://")
+        if not re.fullmatch(r"[^/\s]+/\w+(\?secure=\w+)?", place):
+            raise ValueError(
+                f"clickhouse://…@{place} names no ClickHouse server; "
+                "allowed: clickhouse://[user[:password]@]host[:8123]/database[?secure=1]"
+            )
+        return place
+
+    @property
     def posted_by_workers(self) -> bool:
         """Whether journal and ledger are both on servers, where workers post; nobody else does so unasked."""
-        return self.on_kafka and self.store.startswith("clickhouse:")
+        return self.on_kafka and self.on_clickhouse
 
     @property
     def group(self) -> str:
@@ -150,6 +183,11 @@ class Settings(BaseSettings):
         if self.on_kafka:
             return self.data / "mirror.sqlite"
         return _path(self.journal, "sqlite", self.data / "journal.sqlite")
+
+    @property
+    def keys_path(self) -> Path:
+        """The file of the API keys."""
+        return self.data / "keys.sqlite"
 
     @property
     def store_path(self) -> Path:

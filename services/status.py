@@ -9,12 +9,23 @@ from services.workspace import Workspace
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
-    """Positions, lag, identities, laws and sizes, by tenant."""
-    return {
+    """Positions, lag, identities, laws and sizes, by tenant; and how far workers are, where the journal is on Kafka."""
+    return _partitions(workspace) | {
         "data": str(workspace.folder),
         "bytes": {"journal": workspace.settings.journal_path.stat().st_size} | workspace.store.sizes(),
         "tenants": [_tenant(workspace, tenant) for tenant in workspace.journal.tenants()],
     }
+
+
+def _partitions(workspace: Workspace) -> dict[str, Any]:
+    if not workspace.settings.on_kafka:
+        return {}
+    # Kafka's client takes a while to import, and most journals are files.
+    from services.journal.kafka import KafkaJournal
+    from services.kafka.lag import partitions
+
+    assert isinstance(workspace.journal, KafkaJournal), "the settings name a journal on Kafka"
+    return {"partitions": partitions(workspace.settings, workspace.journal, workspace.store)}
 
 
 def _tenant(workspace: Workspace, tenant: str) -> dict[str, Any]:

@@ -113,6 +113,16 @@ _CHINESE: Final = {
     "digest": "摘要",
     "Both journals are the same.": "两份日志完全一致。",
     "The journals differ.": "两份日志不一致。",
+    "partition": "分区",
+    "inbox": "收件箱",
+    "not in the journal": "未入日志",
+    "not in the ledger": "未入账",
+    "waits for": "等待时长",
+    "group": "消费组",
+    "topics": "主题",
+    "store": "账本存储",
+    "metrics": "监控地址",
+    "tenants": "租户数",
     "Listening on {address}; what there is: {address}/docs": "正在监听 {address}；接口说明：{address}/docs",
     "Nobody has a key yet; make one: salestream keys create": "还没有任何密钥，请先创建：salestream keys create",
     "Programs on this machine need no key.": "本机程序无需密钥。",
@@ -249,6 +259,27 @@ _CHINESE: Final = {
     "Our password at ClickHouse.": "ClickHouse 密码。",
     "Cluster of the ClickHouse server that the ledger lies on.": "账本所在的 ClickHouse 集群名称。",
     "Seconds to wait for ClickHouse before giving up.": "等待 ClickHouse 的秒数，超过即放弃。",
+    "Consumer group of the workers. Empty: the topics' prefix and -worker.": (
+        "处理进程的消费组。留空：主题前缀加 -worker。"
+    ),
+    "Records a worker takes in one go, at most.": "处理进程一次最多取多少条记录。",
+    "Milliseconds a worker waits for a batch to fill.": "处理进程等待一批凑满的毫秒数。",
+    "Seconds after which a worker that is not heard of is replaced.": "处理进程失联多少秒后由其他进程接替。",
+    "Seconds between two tries, at most, while Kafka or ClickHouse is away.": (
+        "Kafka 或 ClickHouse 不可用时，两次重试之间最多间隔的秒数。"
+    ),
+    "Seconds a worker that is told to stop has to finish its batch.": (
+        "处理进程收到停止信号后完成当前批次的时限（秒）。"
+    ),
+    "Where a worker serves /metrics, /healthz and /readyz: 127.0.0.1:9464. Empty: nowhere.": (
+        "处理进程提供 /metrics、/healthz、/readyz 的地址，如 127.0.0.1:9464。留空：不开放端口。"
+    ),
+    "Log of a worker; auto: text for people, JSON for machines.": "处理进程的日志格式；auto：终端用文本，其他用 JSON。",
+    "A worker stops when so many percent are refused or parked. 0: never.": (
+        "被拒绝或搁置的事件达到该百分比时处理进程停止取数。0：从不。"
+    ),
+    "Of so many events the worker looks at the share that is bad.": "处理进程按最近多少个事件计算坏事件的比例。",
+    "Seconds after which a worker that stopped so tries one batch.": "停止取数多少秒后再试一批。",
     "Whose books to read.": "读取哪个租户的账。",
     "Time zone of the days; the tenant's calendar.defined wins.": "划分日期的时区；以租户的 calendar.defined 为准。",
     "Currency of the company; the tenant's calendar.defined wins.": "公司的币种；以租户的 calendar.defined 为准。",
@@ -257,7 +288,12 @@ _CHINESE: Final = {
     "Whether programs on this machine may tell events over HTTP without a key.": (
         "本机程序是否可不带密钥通过 HTTP 报送事件。"
     ),
-    "Events that a key may tell over HTTP in a second; 0: no limit.": "每个密钥每秒可通过 HTTP 报送的事件数；0 为不限。",
+    "Folder of your own boards for the wallboard, one YAML file each.": (
+        "自定义大屏看板所在的文件夹，每个看板一个 YAML 文件。"
+    ),
+    "Events that a key may tell over HTTP in a second; 0: no limit.": (
+        "每个密钥每秒可通过 HTTP 报送的事件数；0 为不限。"
+    ),
     "Seconds in which the body of an HTTP request must have arrived.": "HTTP 请求正文须在多少秒内传完。",
     "File of the webhooks that are open, with their secrets.": "已开放的 Webhook 及其密钥的文件。",
     "Folder of your own mappings of webhooks.": "自定义 Webhook 映射的文件夹。",

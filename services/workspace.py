@@ -2,8 +2,8 @@
 
 import fcntl
 import os
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -96,6 +96,13 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextmanager
+def journal_alone(settings: Settings) -> Iterator[SqliteJournal]:
+    """The journal of a data folder without its store, for a process that takes events in and does not post them."""
+    with _own(settings.data), open_journal(settings) as journal:
+        yield journal
 
 
 def _own(folder: Path) -> IO[str]:

@@ -9,10 +9,13 @@ import click
 
 from services.cli.demo import demo
 from services.cli.growing import move, setup
+from services.cli.inbox import inbox
 from services.cli.intake import import_, ingest
+from services.cli.keys import keys
 from services.cli.letters import dead_letters
-from services.cli.questions import explain, history, kpi
+from services.cli.questions import changes, explain, history, kpi
 from services.cli.reference import kpis, schema, settings
+from services.cli.serve import serve
 from services.cli.session import (
     BAD_USAGE,
     FAILED,
@@ -26,10 +29,11 @@ from services.cli.session import (
     shared,
 )
 from services.cli.upkeep import digest, rebuild, replay, status, verify
+from services.cli.worker import worker
 
 VERBS: Final = (
-    demo, ingest, import_, kpi, kpis, explain, history, rebuild, verify, digest, replay, dead_letters, status, schema,
-    settings, setup, move,
+    demo, ingest, import_, kpi, kpis, explain, changes, history, rebuild, verify, digest, replay, dead_letters, inbox,
+    status, schema, settings, setup, move, worker, serve, keys,
 )  # fmt: skip
 """In the order of the help."""
 
@@ -38,6 +42,8 @@ ERRORS: Final = {
     "services.store.port:StoreError": FAILED,
     "services.processor.parallel:HelperFailed": FAILED,
     "services.journal.port:JournalError": FAILED,
+    "services.keys.port:KeysError": FAILED,
+    "services.worker.worker:WorkerFailed": FAILED,
     "services.importer.mapping:MappingError": BAD_USAGE,
     "projections.question:BadQuestion": BAD_USAGE,
     "events.codec:InvalidEvent": BAD_USAGE,

@@ -91,6 +91,7 @@ def retry(session: Session, which: tuple[str, ...]) -> int:
     order. Exit code 3 where some are still refused or parked.
     """
     from services.dead_letters import retry as tell_again
+    from services.dead_letters import retry_parked
 
     with session.workspace() as workspace:
         tenant = workspace.settings.tenant
@@ -102,7 +103,7 @@ def retry(session: Session, which: tuple[str, ...]) -> int:
             if (reason := tell_again(workspace, letter)) is not None
         ]
         session.post(workspace, workspace.journal.tenants())
-        posted, waiting = workspace.poster(tenant).retry_parked() if parked else (0, 0)
+        posted, waiting = retry_parked(workspace, tenant) if parked else (0, 0)
     result = {"retried": len(letters) - len(still), "refused": still, "posted": posted, "parked": waiting}
     if session.json:
         session.tell(result)

@@ -102,6 +102,8 @@ def _type(field: "FieldInfo") -> str:
     allowed = [str(choice) for choice in get_args(field.annotation)]
     if allowed:
         return " or ".join(allowed)
+    if field.annotation is bool:
+        return "true or false"
     bounds = {type(each).__name__: each for each in field.metadata}
     low, high = getattr(bounds.get("Ge"), "ge", None), getattr(bounds.get("Le"), "le", None)
     span = f" from {low}" * (low is not None) + f" to {high}" * (high is not None)

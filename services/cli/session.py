@@ -86,7 +86,7 @@ class Session:
         told = {"data": self.data, "tenant": self.tenant, "lang": self.lang}
         try:
             settings = Settings(**{name: value for name, value in told.items() if value is not None})  # type: ignore[arg-type]
-            _ = settings.journal_path, settings.store_path
+            _ = settings.journal_path, settings.store_place
         except ValidationError as error:
             raise Problem(_refused_setting(error), BAD_USAGE) from error
         except ValueError as error:
@@ -112,7 +112,9 @@ class Session:
             yield workspace.books(tenant)
 
     def post(self, workspace: "Workspace", tenants: list[str]) -> None:
-        """Bring the ledgers of these tenants to the head of their journals."""
+        """Bring the ledgers of these tenants to the head of their journals, unless workers do that."""
+        if workspace.settings.posted_by_workers:
+            return
         journal, store = workspace.journal, workspace.store
         behind = sum(journal.head(tenant).position - store.checkpoint(tenant).position for tenant in tenants)
         with self.progress("posting to the ledger", behind) as advance:

@@ -136,6 +136,19 @@ def _status(session: Session, result: dict[str, Any]) -> None:
     ]
     headings = [t(name) for name in ("tenant", "recorded", *names, "laws")]
     session.say(show.table(headings, rows, numbers=range(2, 2 + len(names))))
+    if "partitions" in result:
+        session.say()
+        _partitions(session, result["partitions"])
+
+
+def _partitions(session: Session, partitions: list[dict[str, Any]]) -> None:
+    t, names = session.t, ["inbox", "inbox_lag", "journal", "ledger_lag"]
+    rows = [
+        [str(each["partition"]), *(f"{each[name]:,}" for name in names), f"{each['ledger_lag_s']:,.1f} s"]
+        for each in partitions
+    ]
+    headings = ["partition", "inbox", "not in the journal", "journal", "not in the ledger", "waits for"]
+    session.say(show.table([t(name) for name in headings], rows, numbers=range(6)))
 
 
 @click.command(short_help="Read history out as CloudEvents.")

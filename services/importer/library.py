@@ -3,13 +3,15 @@
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from services.importer.mapping import Mapping, MappingError
+
+Loaded = TypeVar("Loaded", bound=BaseModel)
 
 MAX_BYTES: Final = 1_000_000
 _HIDDEN: Final = {"text", "fields", "constant"}
@@ -52,6 +54,11 @@ def mapping_for(system: str, path: Path | None) -> tuple[str, Mapping]:
 
 def load(name: str, raw: bytes) -> Mapping:
     """The mapping that is written in a file. Raises MappingError, with the file, the key and what is allowed."""
+    return load_as(Mapping, name, raw, "docs/mappings.md")
+
+
+def load_as(kind: type[Loaded], name: str, raw: bytes, page: str) -> Loaded:
+    """What is written in a YAML file, checked as a whole; ``page`` describes it for people. Raises MappingError."""
     if len(raw) > MAX_BYTES:
         raise MappingError(f"{name}: is {len(raw)} bytes; allowed: at most {MAX_BYTES}")
     try:
@@ -65,16 +72,16 @@ def load(name: str, raw: bytes) -> Mapping:
     except (yaml.YAMLError, RecursionError):
         raise MappingError(f"{name}: is not YAML; allowed: a mapping in YAML") from None
     try:
-        return Mapping.model_validate(told)
+        return kind.model_validate(told)
     except ValidationError as error:
-        raise MappingError(f"{name}: {_sentence(error.errors(include_url=False)[0])}") from None
+        raise MappingError(f"{name}: {_sentence(error.errors(include_url=False)[0], page)}") from None
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(error: ErrorDetails, page: str) -> str:
     problem = error["msg"] if error["type"] == "word" else _KINDS.get(error["type"])
     if error["type"] == "literal_error":
         problem = f"is not known; allowed: {error['ctx']['expected'].replace(' or ', ', ')}"
-    return f"{_path(error['loc'])} {problem or 'cannot be read; allowed: what docs/mappings.md says'}"
+    return f"{_path(error['loc'])} {problem or f'cannot be read; allowed: what {page} says'}"
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

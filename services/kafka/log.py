@@ -30,7 +30,6 @@ class Log:
                 raise JournalError(f"Kafka at {cluster.name} has no topic {topic}; make it with `salestream setup`")
             self.partitions: Final = len(numbers)
             self._all = [TopicPartition(topic, number) for number in range(self.partitions)]
-            self._consumer.assign(self._all)
             opened.pop_all()
 
     def begins(self) -> dict[int, int]:

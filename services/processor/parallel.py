@@ -10,12 +10,12 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -86,14 +86,14 @@ class ParallelPoster:
         self._crew = _Crew(workers, (journal_path, tenant, self._start, keep // workers, parked, waiting))
         self._desk = _Desk(tenant, self._crew.pipes, store, written=self._start)
         self._cuts: SimpleQueue[Cut | None] = SimpleQueue()
-        self._failure: BaseException | None = None
         self._closing = False
-        self._writing = Thread(target=self._write_all, name=f"writing {tenant}", daemon=True)
-        self._writing.start()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writing")
+        self._writing = self._thread.submit(self._write_all)
 
     def feed(self, at_least: int = 1) -> None:
         """Hand what the journal has gained to the helpers, once that is ``at_least`` so many events."""
-        self._raise_failure()
+        if self._writing.done():
+            self._writing.result()
         head = self._journal.head(self._tenant).position
         if head - self._fed < at_least:
             return
@@ -106,24 +106,15 @@ class ParallelPoster:
     def finish(self) -> int:
         """Wait until all that was fed is written; the number of events. Nothing can be fed after it."""
         self._cuts.put(None)
-        self._writing.join()
-        self._raise_failure()
+        self._writing.result()
         return self._fed - self._start
-
-    def _raise_failure(self) -> None:
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
 
     def _write_all(self) -> None:
         """The life of the writing thread."""
-        try:
-            while not self._closing and (cut := self._cuts.get()) is not None:
-                self._write(cut)
-            if not self._closing and self._fed - self._start >= RANGE:
-                self._store.tidy()
-        except BaseException as failure:  # raised where it is waited for
-            self._failure = failure
+        while not self._closing and (cut := self._cuts.get()) is not None:
+            self._write(cut)
+        if not self._closing and self._fed - self._start >= RANGE:
+            self._store.tidy()
 
     def _write(self, cut: Cut) -> None:
         tables = [self._desk.next_tables(pipe) for pipe in self._crew.pipes]
@@ -138,7 +129,7 @@ class ParallelPoster:
         self._closing = True
         self._cuts.put(None)
         self._crew.end()
-        self._writing.join()
+        self._thread.shutdown()
         self._crew.close()
         self._journal.close()
 

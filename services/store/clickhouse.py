@@ -80,10 +80,11 @@ class ClickHouseStore:
 
     def checkpoint(self, tenant: str) -> Cut:
         if tenant not in self._checkpoints:
-            self._checkpoints[tenant] = self._read_checkpoint(tenant)
+            self._checkpoints[tenant] = self.read_checkpoint(tenant)
         return self._checkpoints[tenant]
 
-    def _read_checkpoint(self, tenant: str) -> Cut:
+    def read_checkpoint(self, tenant: str) -> Cut:
+        """The checkpoint as it stands in the store, whatever this process remembers."""
         rows = self.query(
             "SELECT position, recorded_ms FROM {checkpoints} WHERE tenant = {tenant:String} "
             "ORDER BY epoch DESC, owner DESC, position DESC LIMIT 1",

@@ -27,17 +27,21 @@ class Fenced(StoreError):
     """Another process has taken over the tenant. Nothing of this one is written any more until it begins again."""
 
 
-class Store(Protocol):
-    """Postings, histories and checkpoints of all tenants.
-
-    Writes are idempotent by key: (tenant, position, line). What lies above a tenant's checkpoint is not there.
-    """
+class Readable(Protocol):
+    """A store as questions need it."""
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of a SELECT with bound parameters."""
 
     def checkpoint(self, tenant: str) -> Cut:
         """How far the tenant's ledger goes; (0, 0) where there is none."""
+
+
+class Store(Readable, Protocol):
+    """Postings, histories and checkpoints of all tenants.
+
+    Writes are idempotent by key: (tenant, position, line). What lies above a tenant's checkpoint is not there.
+    """
 
     def tenants(self) -> list[str]:
         """The tenants that have a ledger, sorted."""

@@ -129,7 +129,7 @@ class ServerStore(ClickHouseStore):
 
     def checkpoint(self, tenant: str) -> Cut:
         """Read each time: another process may write."""
-        return self._read_checkpoint(tenant)
+        return self.read_checkpoint(tenant)
 
     def recover(self, tenant: str) -> None:
         self._begun.add(tenant)

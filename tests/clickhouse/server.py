@@ -16,6 +16,8 @@ import time
 import uuid
 from base64 import b64decode
 from collections.abc import Callable
+from email import message_from_bytes
+from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -112,6 +114,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _execute(self, body: bytes) -> None:
         arguments = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        if self.headers.get("Content-Type", "").startswith("multipart/form-data"):
+            arguments |= _form(self.headers["Content-Type"], body)
+            body = b""
         statement = Statement(arguments.get("query", ""), body)
         fault = self.server.faults.due(statement.sql.decode(errors="replace"))
         does = fault.do if fault else ""
@@ -190,6 +195,15 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
+
+
+def _form(content_type: str, body: bytes) -> dict[str, str]:
+    """The fields of a form, which is how clients send parameters that are too long for a URL."""
+    form = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body, policy=HTTP)
+    return {
+        str(part.get_param("name", header="content-disposition")): bytes(part.get_payload(decode=True)).decode()
+        for part in form.iter_parts()
+    }
 
 
 def main(folder: Path, port: int, user: str = "", password: str = "") -> None:

@@ -1,0 +1,1 @@
+"""Connectors: what CRMs push over webhooks, as events."""

@@ -1,0 +1,1 @@
+"""The HTTP gateway: what other programs tell, and what they get back."""

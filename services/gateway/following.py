@@ -1,0 +1,94 @@
+"""Posting beside the gateway: a thread that brings the ledger to the head of the journal, again and again."""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from types import TracebackType
+from typing import Final, Self
+
+from services.journal.port import JournalError
+from services.store.port import Fenced, StoreError
+from services.workspace import Workspace
+
+_LOG: Final = logging.getLogger(__name__)
+PAUSE_S: Final = 0.15
+"""What is told in the meantime is posted together: the store likes few large writes. Where they take long, the pause
+is longer, so that two thirds of the time are left to those who tell."""
+_LOOK_S: Final = 1.0
+"""How often to look for what nobody has announced."""
+_PATIENCE_S: Final = 5.0
+"""How long to wait before what failed is tried again."""
+
+
+class Follower:
+    """Posts what the journal of a workspace has, until it is stopped, and then once more. A context manager.
+
+    ``others`` takes in what other processes have told. While it runs, nobody else uses the store of that workspace.
+    """
+
+    def __init__(self, workspace: Workspace, others: Callable[[], None] | None = None) -> None:
+        self._workspace = workspace
+        self._others = others
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._news = Event()
+        self._stopping = Event()
+        self._posted: dict[str, int] = {}
+        self.failing = False
+        """Whether the last try failed; the log says why."""
+        self.done: Future[None] | None = None
+        """Set while it runs; done when it has ended, with the exception where it could not go on."""
+
+    def wake(self) -> None:
+        """Something new is in the journal. Any thread may say so."""
+        self._news.set()
+
+    def behind(self) -> int:
+        """How many events the ledgers lack. Any thread may ask. Raises JournalError."""
+        journal, posted = self._workspace.journal, self._posted.copy()
+        return sum(max(journal.head(name).position - posted.get(name, 0), 0) for name in journal.tenants())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            start = time.monotonic()
+            self._try()
+            pause_s = max(PAUSE_S, 2 * (time.monotonic() - start))
+            self._stopping.wait(_PATIENCE_S if self.failing else min(pause_s, _PATIENCE_S))
+            if not self._stopping.is_set():
+                self._news.wait(_LOOK_S)
+            self._news.clear()
+        self._try()
+
+    def _try(self) -> None:
+        """Post everything there is. What fails is tried again later; who was taken over from has to end."""
+        try:
+            self._post()
+            self.failing = False
+        except Fenced:
+            raise
+        except (StoreError, JournalError) as error:
+            if not self.failing:
+                _LOG.error("%s", error)
+            self.failing = True
+
+    def _post(self) -> None:
+        journal = self._workspace.journal
+        if self._others is not None:
+            self._others()
+        for tenant in journal.tenants():
+            if journal.head(tenant).position != self._posted.get(tenant):
+                poster = self._workspace.poster(tenant)
+                poster.catch_up()
+                self._posted[tenant] = poster.position
+
+    def __enter__(self) -> Self:
+        self.done = self._thread.submit(self._run)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._news.set()
+        self._thread.shutdown()

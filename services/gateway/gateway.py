@@ -1,0 +1,62 @@
+"""What the routes of a gateway work with, and how a route is declared."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.access import Caller, Gate
+from services.gateway.batcher import Batcher
+from services.gateway.body import Bodies
+from services.gateway.following import Follower
+from services.gateway.metrics import Metrics
+from services.gateway.rate import Rates
+from services.gateway.reader import Reader
+from services.journal.port import Journal
+from services.keys.port import Scope
+from services.wallboard.stream import Screens
+
+ANYBODY: Final = Caller("anybody", None)
+"""Who asks for what needs no key."""
+
+
+class Gateway(msgspec.Struct, frozen=True):
+    """One gateway, as its routes see it."""
+
+    journal: Journal
+    batcher: Batcher
+    gate: Gate
+    rates: Rates
+    bodies: Bodies
+    metrics: Metrics
+    follower: Follower | None
+    """Who posts; None where a worker elsewhere does."""
+    kafka_prefix: str
+    """What the names of the topics begin with."""
+    reader: Reader | None = None
+    """Who asks the books; None where there is no store."""
+    screens: Screens | None = None
+    """The boards; None where there is no store."""
+
+
+Handler = Callable[[Gateway, Caller, Request], Awaitable[Response]]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A path and what it takes. Nothing is served that is not one of these, and each says what its caller needs."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    scope: Scope | None
+    """What the caller's key must have; None: no key is needed, for there is nothing of anybody in the answer."""
+    handler: Handler
+    summary: str
+    description: str
+    responses: dict[int, dict[str, Any]]
+    """OpenAPI response objects by status, without those that every route has."""
+    request_body: dict[str, Any] | None = None
+    """An OpenAPI request body object."""
+    parameters: tuple[dict[str, Any], ...] = ()
+    """OpenAPI parameter objects."""

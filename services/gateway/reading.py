@@ -1,0 +1,196 @@
+"""Reading over HTTP: the catalogue, KPIs, receipts, changes and histories; answered as the command line answers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.vocabulary import EVENTS
+from projections.answer import definition
+from projections.catalogue import KPIS
+from projections.question import BadQuestion, Question, question
+from services.books import Books
+from services.changes import changes
+from services.gateway.access import Caller
+from services.gateway.gateway import Gateway, Route
+from services.gateway.problems import Problem, unavailable
+from services.journal.port import JournalError
+from services.receipt import explain, history
+from services.store.port import StoreError
+
+_encode: Final = msgspec.json.Encoder().encode
+_QUESTION: Final = {
+    "by": "A dimension to group by; may be repeated, or a,b.",
+    "where": "dimension=value; may be repeated, values of one dimension are alternatives.",
+    "grain": "hour, day, week, month, quarter, year or total.",
+    "from": "From here on, included: 2026, 2026-Q4, 2026-11, 2026-11-22 or RFC 3339 with an offset.",
+    "to": "Up to here, excluded.",
+    "as_of": "As it was known then: a recorded time, or a position of the journal.",
+    "currency": "The currency of the answer, such as EUR.",
+    "limit": "At most so many rows.",
+    "order": "By period, value or a dimension; with - falling.",
+}
+_MANY: Final = ("by", "where")
+_KNOWN: Final = {
+    "known_from": "The earlier moment of knowing: a recorded time, or a position of the journal.",
+    "known_to": "The later one; without it, now.",
+}
+
+
+async def catalogue(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    """Every KPI there is."""
+    told(request, {})
+    return _json([_kpi(kpi) for kpi in KPIS])
+
+
+def _kpi(kpi: Any) -> dict[str, Any]:
+    told = {"id": kpi.id, "name": {"en": kpi.name, "zh": kpi.zh}, "unit": kpi.unit, "kind": kpi.kind}
+    return told | {"better": kpi.better, "dimensions": sorted(kpi.dims), "definition": definition(kpi)}
+
+
+async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    """One question."""
+    asked = _question(request, told(request, _QUESTION))
+
+    def work(books: Books) -> Response:
+        """Answered, unless the caller has what stands at the cut already."""
+        tag = f'W/"{books.cut(asked.as_of).position}-{asked.kpi.hash}"'
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers={"ETag": tag})
+        return _json(books.ask(asked), {"ETag": tag})
+
+    return await read(gateway, caller, work)
+
+
+async def receipt(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    """The receipt of one cell."""
+    asked = _question(request, told(request, _QUESTION))
+    return await read(gateway, caller, lambda books: _json(explain(books, asked)))
+
+
+async def changed(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    """Why one cell changed."""
+    asked_for = told(request, {name: text for name, text in _QUESTION.items() if name != "as_of"} | _KNOWN)
+    known_from, known_to = asked_for.pop("known_from", None), asked_for.pop("known_to", None)
+    if known_from is None:
+        raise refused(BadQuestion("known_from", "is missing; allowed: a recorded time, or a position of the journal"))
+    asked = _question(request, asked_for)
+    return await read(gateway, caller, lambda books: _json(changes(books, asked, known_from, known_to)))
+
+
+async def story(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    """Everything known about one entity."""
+    told(request, {})
+    kind, entity = request.path_params["entity"], request.path_params["id"]
+    kinds = list(dict.fromkeys(event.KIND for event in EVENTS))
+    if kind not in kinds:
+        raise refused(BadQuestion("entity", f"{kind!r} is no entity; allowed: {', '.join(kinds)}"))
+    return await read(gateway, caller, lambda books: _json(history(books, kind, entity)))
+
+
+async def read(gateway: Gateway, caller: Caller, work: Callable[[Books], Response]) -> Response:
+    if gateway.reader is None:
+        raise unavailable("this process takes events only; ask one that has a store")
+    try:
+        return await gateway.reader.ask(caller.tenant, work)
+    except BadQuestion as error:
+        raise refused(error) from error
+    except (StoreError, JournalError) as error:
+        raise unavailable("the books cannot be read now; try again") from error
+
+
+def told(request: Request, allowed: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of a request, those that may be repeated as lists. Raises Problem."""
+    found: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in allowed:
+            words = ", ".join(allowed) or "none"
+            raise refused(BadQuestion(name[:40], f"is no parameter of this path; allowed: {words}"))
+        if name in _MANY:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise refused(BadQuestion(name, "is told twice; allowed: once"))
+        else:
+            found[name] = value
+    return found
+
+
+def _question(request: Request, told: dict[str, Any]) -> Question:
+    """The question of a request. Raises Problem."""
+    told["from_"] = told.pop("from", None)
+    limit = told.pop("limit", None)
+    try:
+        if limit is not None and not (limit.isascii() and limit.isdecimal() and len(limit) < 10):
+            raise BadQuestion("limit", f"{limit[:40]!r} is no number; allowed: 1 or more")
+        return question(request.path_params["id"], **told, limit=None if limit is None else int(limit))
+    except BadQuestion as error:
+        raise refused(error) from error
+
+
+def refused(error: BadQuestion) -> Problem:
+    return Problem(400, "bad-question", str(error), field=error.field)
+
+
+def _json(told: Any, headers: dict[str, str] | None = None) -> Response:
+    return Response(_encode(told), headers=headers, media_type="application/json")
+
+
+def parameters(allowed: Mapping[str, str], *path: str) -> tuple[dict[str, Any], ...]:
+    text = {"type": "string"}
+    placed = [{"name": name, "in": "path", "required": True, "schema": text} for name in path]
+    many = {"type": "array", "items": text}
+    asked = [
+        {
+            "name": name,
+            "in": "query",
+            "required": name == "known_from",
+            "schema": many if name in _MANY else text,
+            "description": words,
+        }
+        for name, words in allowed.items()
+    ]
+    return (*placed, *asked)
+
+
+def answers(words: str) -> dict[int, dict[str, Any]]:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        200: {"description": words, "content": {"application/json": {"schema": {}}}},
+        400: {"description": "A question that cannot be asked; it says what is allowed.", "content": problem},
+    }
+
+
+_ID: Final = "An id of the catalogue; the slash of a variant is written as ~."
+ROUTES: Final = (
+    Route(
+        method="GET", path="/api/kpis", scope="read", handler=catalogue,
+        summary="Every KPI", description="Meaning, formula, unit and dimensions of every KPI there is.",
+        responses=answers("The catalogue."),
+    ),
+    Route(
+        method="GET", path="/api/kpis/{id}", scope="read", handler=ask,
+        summary="Ask a KPI", description=f"By anything, in any period, as known now or at any moment. {_ID}",
+        responses=answers("The answer.") | {304: {"description": "What If-None-Match names still stands."}},
+        parameters=parameters(_QUESTION, "id"),
+    ),
+    Route(
+        method="GET", path="/api/kpis/{id}/explain", scope="read", handler=receipt,
+        summary="Explain one number", description=f"The events that make it, and those left out and why. {_ID}",
+        responses=answers("The receipt."), parameters=parameters(_QUESTION, "id"),
+    ),
+    Route(
+        method="GET", path="/api/kpis/{id}/changes", scope="read", handler=changed,
+        summary="Why one number changed",
+        description=f"Between two moments of knowing: causes whose effects add up to the difference. {_ID}",
+        responses=answers("The causes."),
+        parameters=parameters({name: text for name, text in _QUESTION.items() if name != "as_of"} | _KNOWN, "id"),
+    ),
+    Route(
+        method="GET", path="/api/history/{entity}/{id}", scope="read", handler=story,
+        summary="Everything known about one entity",
+        description="Of one deal, lead, customer, order or rep: its events on both clocks, and what was posted.",
+        responses=answers("The history."), parameters=parameters({}, "entity", "id"),
+    ),
+)  # fmt: skip

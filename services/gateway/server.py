@@ -1,0 +1,184 @@
+"""Serving a gateway over HTTP: the socket, its time limits, and an end in which everything is answered first."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as Protocol
+else:
+    Protocol = AutoHTTPProtocol
+
+_LOG: Final = logging.getLogger(__name__)
+MAX_CONNECTIONS: Final = 1_000
+"""More are turned away."""
+PATIENCE_S: Final = 15
+"""How long the head of a request may take."""
+_GRACE_S: Final = 30
+"""How long requests may take to be answered once it is to end."""
+_SWITCH_S: Final = 0.0005
+"""After how long a busy thread, such as the one that posts, lets another go on: who tells something waits for several
+such turns, and they are 5 ms long unless Python is told otherwise."""
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Together(asyncio.Transport):
+    """A transport that sends in one go what is written in one turn of the loop: head and body of a small answer.
+
+    Each system call lets another thread take the interpreter, so half as many is more than twice as good.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._send)
+        self._parts.append(bytes(data))
+
+    def _send(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts:
+            self._transport.write(b"".join(parts))
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+
+class Impatient(Protocol):
+    """HTTP on one connection, which is closed where the head of a request does not come, or comes too slowly."""
+
+    _giving_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(Together(transport, self.loop))
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._calm()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self._is_busy():
+            self._calm()
+        elif self._giving_up is None:
+            self._giving_up = self.loop.call_later(PATIENCE_S, self._give_up)
+
+    def _is_busy(self) -> bool:
+        # Until the first request there is none, whatever the type says.
+        return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
+
+    def _give_up(self) -> None:
+        self._giving_up = None
+        if not self._is_busy():
+            self.transport.close()
+
+    def _calm(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
+
+class Server(uvicorn.Server):
+    """Serves until a signal, or until ``beside`` ends, which ought to run as long as it does."""
+
+    def __init__(self, app: ASGIApp, beside: Future[None] | None, started: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            http=Impatient,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        super().__init__(config)
+        self._beside = beside
+        self._started = started
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._stop)
+        try:
+            await self._serve(sockets)
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._started()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or (self._beside is not None and self._beside.done())
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket with this address that does not listen yet. Raises OSError."""
+    family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    made = socket.socket(family, kind, number)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def serve(app: ASGIApp, at: socket.socket, *, beside: Future[None] | None = None, started: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM, or until ``beside`` ends; requests that have begun are answered.
+
+    ``started`` is called when it listens. Raises what ``beside`` raised. In the main thread only.
+    """
+    server = Server(app, beside, started)
+    sys.setswitchinterval(_SWITCH_S)
+    asyncio.run(server.serve([at]))
+    if beside is not None and beside.done():
+        beside.result()
+
+
+def address_of(at: socket.socket) -> str:
+    """``http://127.0.0.1:8080``"""
+    host, port, *_ = _named(at.getsockname())
+    return f"http://[{host}]:{port}" if ":" in str(host) else f"http://{host}:{port}"
+
+
+def _named(name: Any) -> tuple[Any, ...]:
+    return tuple(name)

@@ -1,0 +1,89 @@
+"""Puts a gateway together from the settings, and takes it apart in order."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+from services.gateway.access import Caller, Gate, is_loopback
+from services.gateway.app import Application, app
+from services.gateway.batcher import Batcher
+from services.gateway.body import Bodies
+from services.gateway.following import Follower
+from services.gateway.gateway import Gateway
+from services.gateway.metrics import Metrics
+from services.gateway.rate import Rates
+from services.gateway.reader import Reader
+from services.ingest import Ingest
+from services.journal.port import Journal
+from services.keys.port import KeyStore
+from services.settings import Settings
+from services.store.open import open_store
+from services.wallboard.board import Boards
+from services.wallboard.stream import Screens
+from services.workspace import Workspace
+
+
+@contextmanager
+def embedded(workspace: Workspace, keys: KeyStore, host: str) -> Iterator[tuple[Application, Follower]]:
+    """The application over a data folder, and who posts what it takes; posted to the end when this ends."""
+    follower = Follower(workspace, _others(workspace))
+    with (
+        closing(Reader(workspace.store, workspace.settings)) as reader,
+        follower,
+        _served(workspace.settings, workspace.journal, workspace.ingest(), keys, host, follower, reader) as made,
+    ):
+        yield made, follower
+
+
+@contextmanager
+def alone(settings: Settings, journal: Journal, keys: KeyStore, host: str) -> Iterator[Application]:
+    """The application over a journal that others post; it reads the store of the settings, if that is a server."""
+    with ExitStack() as opened:
+        reader = None
+        if settings.on_clickhouse:
+            store = opened.enter_context(closing(open_store(settings)))
+            reader = opened.enter_context(closing(Reader(store, settings)))
+        door = Ingest(journal, settings.currency)
+        yield opened.enter_context(_served(settings, journal, door, keys, host, None, reader))
+
+
+@contextmanager
+def _served(
+    settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
+    reader: Reader | None,
+) -> Iterator[Application]:  # fmt: skip
+    boards = Boards(settings.boards).all
+    metrics = Metrics(follower.behind if follower is not None else None)
+    batcher = Batcher(ingest, metrics.committed)
+    gateway = Gateway(
+        journal=journal,
+        batcher=batcher,
+        gate=Gate(keys, open_to(settings, host)),
+        rates=Rates(settings.rate_events_per_s),
+        bodies=Bodies(settings.body_timeout_s),
+        metrics=metrics,
+        follower=follower,
+        kafka_prefix=settings.kafka_prefix,
+        reader=reader,
+        screens=Screens(reader, boards) if reader is not None else None,
+    )
+    try:
+        yield app(gateway)
+    finally:
+        batcher.close()
+
+
+def open_to(settings: Settings, host: str) -> Caller | None:
+    """Who a program on this machine is without a key; None where it needs one, as always beyond loopback."""
+    if not settings.open_on_loopback or not is_loopback(host):
+        return None
+    return Caller("local", settings.tenant if "tenant" in settings.model_fields_set else None)
+
+
+def _others(workspace: Workspace) -> Callable[[], None] | None:
+    """Takes in what other processes have told, where the journal is one that they share."""
+    if not workspace.settings.on_kafka:
+        return None
+    from services.journal.kafka import KafkaJournal
+
+    assert isinstance(workspace.journal, KafkaJournal), "the settings say so"
+    return workspace.journal.catch_up

@@ -1,0 +1,122 @@
+"""From the inbox topic into the journal: each record is judged at the door and fed once, in its order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from events.envelope import Told
+from events.planning import CalendarDefined
+from services.ingest import Currencies, Terms, judge
+from services.journal.kafka import KafkaJournal
+from services.journal.port import Content, Refused, Verdict
+from services.kafka.binding import cloudevent
+from services.kafka.feeder import Feeder
+from services.kafka.log import Log
+from services.kafka.records import Record
+from services.worker.breaker import Breaker
+
+Judged = list[tuple[int, Content | Refused]]
+"""Offsets of the inbox, and what stands there."""
+Owned = Callable[[], frozenset[int]]
+"""The partitions that are this worker's at the moment."""
+
+
+class Counts(Protocol):
+    """Who counts what came of the inbox."""
+
+    def fed(self, told: int, refused: int, verdicts: Sequence[Verdict | None]) -> None: ...
+
+
+class Inbox:
+    """The inbox partitions of this worker, which ``owned`` names. All but ``done`` from one thread.
+
+    The group's committed offsets only say where Kafka's client begins to read. What is between the journal's
+    watermark and there is read from the topic first, so an offset that was committed too early loses nothing; and what
+    is fed again is passed over by the mirrors.
+    """
+
+    def __init__(
+        self, journal: KafkaJournal, log: Log, owned: Owned, currency: str, breaker: Breaker, counts: Counts
+    ) -> None:
+        self._journal = journal
+        self._log = log
+        self._owned = owned
+        self._currency = currency
+        self._breaker = breaker
+        self._counts = counts
+        self._feeder: Final = Feeder(journal)
+        self._next: dict[int, int] = {}
+        self._times_ms: dict[int, int] = {}
+
+    def begin(self, committed: Mapping[int, int]) -> None:
+        """Partitions were assigned anew: forget the old ones, and read what the group has passed and no journal has.
+
+        ``committed``: where the group reads on, of each partition that it has read before.
+        """
+        for partition in list(self._next):
+            self._feeder.forget(partition)
+        self._next.clear()
+        self._journal.catch_up()  # the accepted calendars of those who fed these partitions before
+        for partition, offset in committed.items():
+            if partition in self._owned():
+                self._aim(partition, offset)
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Feed records of any partitions, each one's in order. Those of partitions that are not ours are left alone.
+
+        Raises JournalError or Tripped where something could not be fed; take the same records again then.
+        """
+        parts: dict[int, list[Record]] = {}
+        for record in records:
+            parts.setdefault(record.partition, []).append(record)
+        for partition, part in parts.items():
+            if partition in self._owned():
+                self._aim(partition, part[0].offset)
+                self._feed(partition, part)
+
+    def done(self) -> dict[int, tuple[int, int]]:
+        """By partition, the offset up to which everything is fed, and the time of the record before it; 0: unknown."""
+        return {number: (offset, self._times_ms.get(number, 0)) for number, offset in dict(self._next).items()}
+
+    def _aim(self, partition: int, offset: int) -> None:
+        """Feed what is missing before an offset."""
+        if partition not in self._next:
+            self._next[partition] = min(self._journal.watermark(partition) + 1, offset)
+        if self._next[partition] >= offset:
+            return
+        start = max(self._next[partition], self._log.begins()[partition])
+        if start < offset:
+            for records, _ in self._log.read({partition: start}, {partition: offset}):
+                self._feed(partition, [record for record in records if record.offset < offset])
+        self._next[partition] = offset
+
+    def _feed(self, partition: int, records: Sequence[Record]) -> None:
+        rest = [record for record in records if record.offset >= self._next[partition]]
+        while rest:
+            told = self._judged(rest)
+            refused = sum(isinstance(said, Refused) for _, said in told)
+            self._breaker.admit(len(told), refused)
+            verdicts = self._feeder.feed(partition, told, now_ms=rest[0].timestamp_ms)
+            self._next[partition] = told[-1][0] + 1
+            self._times_ms[partition] = rest[len(told) - 1].timestamp_ms
+            conflicts = sum(verdict is not None and verdict.status == "conflict" for verdict in verdicts)
+            self._breaker.note(len(told), refused + conflicts)
+            self._counts.fed(len(told), refused, verdicts)
+            rest = rest[len(told) :]
+
+    def _judged(self, records: Sequence[Record]) -> Judged:
+        """What the records tell, up to a calendar, for the amounts after it may be in the currency that it names."""
+        known: dict[str, str] = {}
+
+        def currency_of(tenant: str) -> str:
+            if tenant not in known:
+                known[tenant] = Currencies(self._journal, self._currency, [tenant]).of(tenant)
+            return known[tenant]
+
+        told: Judged = []
+        for record in records:
+            terms = Terms(record.timestamp_ms, importer=False, tenant=None, origin=f"inbox/{record.partition}")
+            said = judge(record.offset, cloudevent(record.value, record.headers), terms, currency_of)
+            told.append((record.offset, said))
+            if isinstance(said, Told) and said.type == CalendarDefined.TYPE:
+                break
+        return told

@@ -1,0 +1,43 @@
+"""Boards: what is declared wrongly is one sentence that names the place."""
+
+from pathlib import Path
+
+import pytest
+
+from services.wallboard.board import BoardError, Boards, board
+
+TITLE = "title: {en: A, zh: 甲}\n"
+
+
+def test_those_that_come_with_it_are_fine() -> None:
+    assert set(Boards().all) == {"management", "sales"}
+
+
+def test_a_company_adds_its_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(TITLE + "tiles: [{kind: number, kpi: revenue}]", "utf-8")
+    assert set(Boards(tmp_path).all) == {"management", "mine", "sales"}
+
+
+@pytest.mark.parametrize(
+    ("tiles", "sentence"),
+    [
+        ("[{kind: number, kpi: turnover}]", "tile 1: kpi 'turnover' is not known; allowed: bookings"),
+        ("[{kind: number, kpi: revenue, by: region}]", "tile 1: by is not for a number; allowed: kind bars"),
+        ("[{kind: bars, kpi: revenue}]", "tile 1: by is missing; allowed: one dimension"),
+        ("[{kind: bars, kpi: revenue, by: stage}]", "tile 1: by 'stage' is no dimension of revenue; allowed: "),
+        ("[{kind: pie, kpi: revenue}]", "Invalid enum value 'pie'"),
+        ("[{kind: number, kpi: revenue, colour: red}]", "unknown field `colour`"),
+        ("[]", "length >= 1"),
+        ("[", "own.yaml is no YAML: "),
+    ],
+)
+def test_what_is_wrong_is_named(tiles: str, sentence: str) -> None:
+    with pytest.raises(BoardError) as told:
+        board("own.yaml", f"{TITLE}tiles: {tiles}")
+    assert sentence in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_name_that_is_none_is_told() -> None:
+    with pytest.raises(BoardError, match=r"My Board\.yaml is no name of a board; allowed: a-z"):
+        board("My Board.yaml", TITLE)
