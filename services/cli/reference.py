@@ -1,6 +1,7 @@
 """Looking up: ``kpis``, ``schema`` and ``settings``. No engine is started for these."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -99,9 +100,13 @@ def _described(current: "Settings") -> list[dict[str, Any]]:
 
 def _type(field: "FieldInfo") -> str:
     """What a setting may be, in words."""
-    allowed = [str(choice) for choice in get_args(field.annotation)]
-    if allowed:
-        return " or ".join(allowed)
+    from pydantic import SecretStr
+
+    choices = [choice for choice in get_args(field.annotation) if choice is not type(None)]
+    if choices and choices != [Path]:
+        return " or ".join(map(str, choices))
+    if field.annotation is SecretStr:
+        return "secret"
     if field.annotation is bool:
         return "true or false"
     bounds = {type(each).__name__: each for each in field.metadata}

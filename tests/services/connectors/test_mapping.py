@@ -105,3 +105,10 @@ def test_hooks_that_others_can_read_are_refused(tmp_path: Path) -> None:
         load_hooks(hooks(tmp_path, "hooks: []", 0o640))
     with pytest.raises(MappingError, match="cannot be read"):
         load_hooks(tmp_path / "nothing.yaml")
+
+
+def test_what_the_page_shows_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "connectors.md").read_text("utf-8")
+    opened, mapping = (part.partition("```")[0] for part in page.split("```yaml\n")[1:])
+    assert load_hooks(hooks(tmp_path, opened)).hooks[0].source == "/hooks/hubspot/12345678"
+    assert load("page.yaml", mapping.encode()).records["5a45b90254ca00466b3c0cd1"].deleted == "void"

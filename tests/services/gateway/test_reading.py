@@ -1,0 +1,114 @@
+"""Reading over HTTP: answers are those of the books, and what cannot be asked says what is allowed."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.clock import now_ms
+from services.gateway.wiring import embedded
+from services.keys.sqlite import SqliteKeys
+from services.settings import Settings
+from services.workspace import Workspace
+from tests.services.test_receipt import STORY
+
+Get = Callable[..., httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def get(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Get]:
+    """Ask a server over a rich little history; from this machine, which needs no key here."""
+    folder: Path = tmp_path_factory.mktemp("reading")
+    settings = Settings(data=folder, open_on_loopback=True)
+    with Workspace(settings) as workspace, SqliteKeys(settings.keys_path) as keys:
+        workspace.ingest().tell(STORY, now_ms=now_ms(), importer=True)
+        with embedded(workspace, keys, "127.0.0.1") as (app, follower):
+            deadline = time.monotonic() + 30
+            while follower.behind() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+            async def ask(path: str, **told: Any) -> httpx.Response:
+                transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+                async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                    return await client.get(path, **told)
+
+            yield lambda path, **told: asyncio.run(ask(path, **told))
+
+
+def test_the_catalogue(get: Get) -> None:
+    kpis = {kpi["id"]: kpi for kpi in get("/api/kpis").json()}
+    assert kpis["revenue"]["name"] == {"en": "revenue", "zh": "销售额"}
+    assert len(kpis) > 40
+
+
+def test_a_question_with_everything(get: Get) -> None:
+    told = get("/api/kpis/bookings?by=region&where=region=E&where=region=W&grain=month&from=2026-02&to=2026-04").json()
+    assert [(row["period"], row["region"], row["value"]) for row in told["rows"]] == [
+        ("2026-02", "E", "170.00"),
+        ("2026-02", "W", "-9.99"),
+        ("2026-03", "E", "0.00"),
+        ("2026-03", "W", "33.33"),
+    ]
+
+
+def test_a_variant_and_the_past(get: Get) -> None:
+    assert get("/api/kpis/win_rate~created").json()["variant"] == "created"
+    assert get("/api/kpis/bookings?as_of=15").json()["rows"][0]["value"] == "0.00"
+
+
+def test_what_stands_is_not_sent_again(get: Get) -> None:
+    tag = get("/api/kpis/revenue").headers["etag"]
+    again = get("/api/kpis/revenue", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert get("/api/kpis/revenue?as_of=20", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_a_receipt_a_change_and_a_history(get: Get) -> None:
+    receipt = get("/api/kpis/bookings/explain?from=2026-02&to=2026-03").json()
+    assert {event["id"] for event in receipt["excluded"]} == {"ghost"}
+    change = get("/api/kpis/bookings/changes?from=2026-02&to=2026-03&known_from=16").json()
+    assert sum(float(cause["effect"]) for cause in change["causes"]) == pytest.approx(float(change["difference"]))
+    assert get("/api/history/deal/D-1").json()["id"] == "D-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "sentence"),
+    [
+        ("/api/kpis/turnover", "kpi", "'turnover' is not known; allowed: bookings"),
+        ("/api/kpis/revenue?by=colour", "by", "'colour' is no dimension of revenue; allowed: "),
+        ("/api/kpis/revenue?grain=minute", "grain", "allowed: hour, day"),
+        ("/api/kpis/revenue?from=soon", "from", "'soon' is no moment"),
+        ("/api/kpis/revenue?as_of=999", "as_of", "lies after the latest position"),
+        ("/api/kpis/revenue?limit=many", "limit", "'many' is no number"),
+        ("/api/kpis/revenue?limit=1&limit=2", "limit", "is told twice"),
+        ("/api/kpis/revenue?colour=red", "colour", "is no parameter of this path; allowed: by, where"),
+        ("/api/kpis/revenue/changes", "known_from", "is missing"),
+        ("/api/kpis/revenue/explain?by=region", "question", "cells; allowed: one"),
+        ("/api/history/rocket/1", "entity", "'rocket' is no entity; allowed: "),
+        ("/api/frame?board=mine", "board", "'mine' is not known; allowed: management, sales"),
+        ("/api/kpis?by=region", "by", "is no parameter of this path; allowed: none"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(get: Get, path: str, field: str, sentence: str) -> None:
+    answer = get(path)
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert problem["field"] == field
+    assert sentence in problem["detail"]
+
+
+def test_a_frame_is_of_one_cut(get: Get) -> None:
+    frame = get("/api/frame?board=sales").json()
+    assert {tile["question"]["as_of"] for tile in frame["tiles"] if "question" in tile} == {
+        str(frame["cut"]["position"])
+    }
+    assert json.loads(get("/api/boards").content)["sales"]["zh"] == "销售大厅"
+
+
+def test_nobody_else_reads(get: Get) -> None:
+    assert get("/api/kpis/revenue", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 401
