@@ -17,15 +17,14 @@ from events.envelope import Entry, Told, to_text
 from services.connectors.facts import first_id
 from services.connectors.known import MARK, revision, without_revision
 from services.connectors.library import mapping_for
-from services.connectors.mapping import ENTITIES, HookMapping
+from services.connectors.mapping import HookMapping
 from services.connectors.payload import parse
 from services.connectors.port import Change, Unreadable
 from services.connectors.receive import ACCOUNT, translated
 from services.connectors.registry import CONNECTORS
 from services.connectors.rewriting import CORRECTED, PREFIX, Key, Rewriting, Standing, standing
-from services.connectors.said import Said
 from services.connectors.state import as_known
-from services.connectors.translate import Terms, natives
+from services.connectors.translate import Terms, entity_of, natives
 from services.journal.port import Delivery, Journal
 
 _PAGE: Final = 500
@@ -132,13 +131,12 @@ def _about(journal: Journal, scope: Scope, library: Library, currency: str) -> t
         at_hand.update(natives(changes))
         mapping = library.of(delivery.system)
         for change in changes:
-            rule = mapping.record((change.record, *change.also)) if isinstance(change, Change) else None
-            if rule is None or not isinstance(change, Change):
+            if not isinstance(change, Change):
                 continue
-            if rule.tells in ENTITIES:
-                said = Said(change, rule, mapping, currency)
-                entities.add((rule.tells, said.entity(f"{rule.tells}_id")))
-            else:
+            rule = mapping.record((change.record, *change.also))
+            if (key := entity_of(change, mapping, currency)) is not None:
+                entities.add(key)
+            elif rule is not None:
                 firsts.add(first_id(change, rule))
     return at_hand, entities, firsts
 

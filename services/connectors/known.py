@@ -41,6 +41,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 class State(Protocol):
     """Our own books, as far as a translation needs them."""
 
+    def expect(self, keys: Sequence[tuple[str, str]]) -> None:
+        """A delivery begins, which is about these entities, by kind and id: they can be read in one go."""
+        ...
+
     def history(self, kind: str, entity: str) -> Sequence[Known]:
         """All events of a deal or lead, also voided ones, by position."""
         ...
@@ -56,6 +60,9 @@ class State(Protocol):
 
 class Nothing:
     """The state of empty books."""
+
+    def expect(self, keys: Sequence[tuple[str, str]]) -> None:
+        return
 
     def history(self, kind: str, entity: str) -> Sequence[Known]:
         return ()

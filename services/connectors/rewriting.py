@@ -112,6 +112,9 @@ class Rewriting:
         if kind in ENTITIES:
             self._by_entity.setdefault((kind, told_event.subject), []).append(known)
 
+    def expect(self, keys: Sequence[Key]) -> None:
+        """As in State: all of them were read already."""
+
     def history(self, kind: str, entity: str) -> Sequence[Known]:
         """As in State."""
         others = [each for each in self._stands.others.get((kind, entity), []) if self._is_past(each)]

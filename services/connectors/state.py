@@ -8,6 +8,7 @@ import msgspec
 from events.corrections import EventVoided
 from events.envelope import Entry
 from events.vocabulary import BY_TYPE
+from projections.ledger import Key
 from services.connectors.known import DELETED, Known, Void, noted, revision
 from services.connectors.mapping import ENTITIES
 from services.journal.port import Journal
@@ -71,17 +72,26 @@ class Recent:
         self._upto = store.checkpoint(tenant).position
         self._entries: dict[tuple[str, str], list[Entry]] = {}
         self._count = 0
+        self._posted: dict[Key, list[Entry]] = {}
+        """What the ledger has of the entities that the delivery at hand is about."""
         self.voids: dict[tuple[str, str], Void] = {}
         for entry in journal.of_type(tenant, [EventVoided.TYPE], self._upto):
             self._void(entry)
 
+    def expect(self, keys: Sequence[Key]) -> None:
+        """Reads what the ledger has of these entities, for the delivery that begins."""
+        self._read_on()
+        if self._count > _FEW:
+            self._forget(self._store.checkpoint(self._tenant).position)
+        wanted = list(dict.fromkeys(keys))
+        found = self._store.histories(self._tenant, wanted) if wanted else {}
+        self._posted = {key: found.get(key, []) for key in wanted}
+
     def history(self, kind: str, entity: str) -> list[Known]:
-        """All events of an entity, by position."""
+        """All events of an entity that was expected, by position."""
         key = kind, entity
         self._read_on()
-        found = {entry.position: entry for entry in self._entries.get(key, [])}
-        for entry in self._store.histories(self._tenant, [key]).get(key, []):
-            found[entry.position] = entry
+        found = {entry.position: entry for entry in (*self._posted[key], *self._entries.get(key, []))}
         return [as_known(found[position], self.voids) for position in sorted(found)]
 
     def told(self, source: str, id_: str) -> list[Known]:
@@ -104,8 +114,6 @@ class Recent:
             self._upto = entries[-1].position
             for entry in entries:
                 self._take(entry)
-        if self._count > _FEW:
-            self._forget(self._store.checkpoint(self._tenant).position)
 
     def _take(self, entry: Entry) -> None:
         event = BY_TYPE.get(entry.type)
@@ -132,6 +140,10 @@ class BookState:
     def __init__(self, recent: Recent, source: str) -> None:
         self._recent: Final = recent
         self._source: Final = source
+
+    def expect(self, keys: Sequence[Key]) -> None:
+        """As in State."""
+        self._recent.expect(keys)
 
     def history(self, kind: str, entity: str) -> Sequence[Known]:
         """As in State."""

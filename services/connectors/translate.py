@@ -40,6 +40,7 @@ def translate(changes: Sequence[Change | Unknown], mapping: HookMapping, state: 
     known = _Growing(state, terms.source)
     ordered = sorted((each for each in changes if isinstance(each, Change)), key=lambda each: each.at_ms)
     unknown = [each.reason for each in changes if isinstance(each, Unknown)]
+    state.expect([key for each in ordered if (key := entity_of(each, mapping, terms.currency)) is not None])
     events: list[dict[str, Any]] = []
     for number, change in enumerate(ordered):
         try:
@@ -51,6 +52,14 @@ def translate(changes: Sequence[Change | Unknown], mapping: HookMapping, state: 
         except Untold as error:
             unknown.append(str(error))
     return Translation(events, unknown)
+
+
+def entity_of(change: Change, mapping: HookMapping, currency: str) -> tuple[str, str] | None:
+    """The entity that a change is about, by kind and id; None where it is about none."""
+    rule = mapping.record((change.record, *change.also))
+    if rule is None or rule.tells not in ENTITIES:
+        return None
+    return rule.tells, Said(change, rule, mapping, currency).entity(f"{rule.tells}_id")
 
 
 def _told(
