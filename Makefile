@@ -38,7 +38,7 @@ demo: $(PROJECT) ## Let a simulated company live in fast motion, live in the ter
 	@$(BIN)/salestream demo $(ARGS)
 
 test: $(DEV) ## Run the tests, e.g. make test ARGS="-k refund"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
 
 check: lint types test ## All that must be green before a commit: lint, types, test
 

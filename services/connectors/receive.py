@@ -23,7 +23,7 @@ from services.connectors.translate import Terms, translate
 from services.ingest import Currencies, Ingest, Outcome
 from services.journal.port import Journal
 from services.settings import Settings
-from services.store.port import Store
+from services.store.port import Readable
 
 _LOG: Final = logging.getLogger(__name__)
 ACCOUNT: Final = "salestream-account"
@@ -58,7 +58,7 @@ class Receiver:
     def __init__(
         self,
         journal: Journal,
-        store: Store,
+        store: Readable,
         ingest: Ingest,
         settings: Settings,
         *,

@@ -12,7 +12,7 @@ from projections.ledger import Key
 from services.connectors.known import DELETED, Known, Void, noted, revision
 from services.connectors.mapping import ENTITIES
 from services.journal.port import Journal
-from services.store.port import Store
+from services.store.port import Readable
 
 _PAGE: Final = 5000
 _FEW: Final = 1000
@@ -65,7 +65,7 @@ class Recent:
     Not to be used by two threads at once.
     """
 
-    def __init__(self, journal: Journal, store: Store, tenant: str) -> None:
+    def __init__(self, journal: Journal, store: Readable, tenant: str) -> None:
         self._journal: Final = journal
         self._store: Final = store
         self._tenant: Final = tenant

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.vocabulary import BY_TYPE
-from services.gateway import events, health, pages, reading, wall
+from services.gateway import events, health, hooks, pages, reading, wall
 from services.gateway.gateway import ANYBODY, Gateway, Route
 from services.gateway.problems import MEDIA, Problem, internal, of_status, unavailable
 from services.gateway.schemas import PLACE, components
 from services.keys.port import KeysError
 
 ROUTES: Final[tuple[Route, ...]] = (
-    events.ROUTE, *reading.ROUTES, *wall.ROUTES, *health.ROUTES, *pages.ROUTES,
+    events.ROUTE, hooks.ROUTE, *reading.ROUTES, *wall.ROUTES, *health.ROUTES, *pages.ROUTES,
 )  # fmt: skip
 """Everything that is served, in the order of the documents."""
 

@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate
 from services.gateway.batcher import Batcher
 from services.gateway.body import Bodies
@@ -37,6 +38,8 @@ class Gateway(msgspec.Struct, frozen=True):
     """What the names of the topics begin with."""
     reader: Reader | None = None
     """Who asks the books; None where there is no store."""
+    receiver: Receiver | None = None
+    """Who takes in what CRMs push; None where there is no store."""
     screens: Screens | None = None
     """The boards; None where there is no store."""
 

@@ -21,43 +21,23 @@ from services.store.port import StoreError
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def route(receiver: Receiver) -> Route:
-    """The route of all hooks."""
-
-    async def take(gateway: Gateway, caller: Caller, request: Request) -> Response:
-        system = str(request.path_params["system"])
-        if system not in CONNECTORS:
-            allowed = ", ".join(CONNECTORS)
-            raise Problem(404, "not-found", f"there is no connector of that name; allowed: {allowed}")
-        with gateway.bodies.room(MAX_BATCH_BYTES):
-            raw = await gateway.bodies.read(request, MAX_BATCH_BYTES)
-            delivery = Delivery(raw, dict(request.headers), request.method, str(request.url))
-            received = await asyncio.to_thread(_received, receiver, system, delivery)
-        gateway.metrics.told(received.outcomes)
-        if gateway.follower is not None:
-            gateway.follower.wake()
-        return Response(_encode(answer(received)), 200, media_type="application/json")
-
-    return Route(
-        method="POST",
-        path="/hooks/{system}",
-        scope=None,
-        handler=take,
-        summary="Take what a CRM pushes",
-        description="Webhooks of HubSpot, Pipedrive, Salesforce, Zoho and Jiandaoyun, signed as each of them does it. "
-        "What is not understood is kept and answered with 200, for some systems give up a hook that refuses.",
-        responses={
-            200: {"description": "Kept, and told as far as it is understood.", **_JSON},
-            401: {"description": "The delivery does not prove where it comes from."},
-            404: {"description": "No such system."},
-            413: {"description": "The body is too long."},
-            503: {"description": "Not now; deliver again."},
-        },
-        request_body={"required": True, "content": {"application/json": {"schema": {}}}},
-        parameters=(
-            {"name": "system", "in": "path", "required": True, "schema": {"type": "string", "enum": [*CONNECTORS]}},
-        ),
-    )
+async def take(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    """One delivery."""
+    receiver = gateway.receiver
+    if receiver is None:
+        raise unavailable("this process takes no deliveries, for it has no store; deliver to one that has")
+    system = str(request.path_params["system"])
+    if system not in CONNECTORS:
+        allowed = ", ".join(CONNECTORS)
+        raise Problem(404, "not-found", f"there is no connector of that name; allowed: {allowed}")
+    with gateway.bodies.room(MAX_BATCH_BYTES):
+        raw = await gateway.bodies.read(request, MAX_BATCH_BYTES)
+        delivery = Delivery(raw, dict(request.headers), request.method, str(request.url))
+        received = await asyncio.to_thread(_received, receiver, system, delivery)
+    gateway.metrics.told(received.outcomes)
+    if gateway.follower is not None:
+        gateway.follower.wake()
+    return Response(_encode(answer(received)), 200, media_type="application/json")
 
 
 def _received(receiver: Receiver, system: str, delivery: Delivery) -> Received:
@@ -93,3 +73,25 @@ _JSON: Final[dict[str, Any]] = {
         }
     }
 }
+
+
+ROUTE: Final = Route(
+    method="POST",
+    path="/hooks/{system}",
+    scope=None,
+    handler=take,
+    summary="Take what a CRM pushes",
+    description="Webhooks of HubSpot, Pipedrive, Salesforce, Zoho and Jiandaoyun, signed as each of them does it. "
+    "What is not understood is kept and answered with 200, for some systems give up a hook that refuses.",
+    responses={
+        200: {"description": "Kept, and told as far as it is understood.", **_JSON},
+        401: {"description": "The delivery does not prove where it comes from."},
+        404: {"description": "No such system."},
+        413: {"description": "The body is too long."},
+        503: {"description": "Not now; deliver again."},
+    },
+    request_body={"required": True, "content": {"application/json": {"schema": {}}}},
+    parameters=(
+        {"name": "system", "in": "path", "required": True, "schema": {"type": "string", "enum": [*CONNECTORS]}},
+    ),
+)

@@ -1,36 +1,22 @@
 """Asking the books beside everything else: one question at a time, in a thread of its own."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from services.books import Books
-from services.journal.port import Cut
 from services.settings import Settings
-from services.store.clickhouse import ClickHouseStore
+from services.store.port import Readable
 
 Answer = TypeVar("Answer")
-
-
-class _Beside:
-    """A store as one may read it while another thread writes: nothing is remembered."""
-
-    def __init__(self, store: ClickHouseStore) -> None:
-        self._store = store
-
-    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return self._store.query(sql, parameters)
-
-    def checkpoint(self, tenant: str) -> Cut:
-        return self._store.read_checkpoint(tenant)
 
 
 class Reader:
     """Asks the books of a store on behalf of many."""
 
-    def __init__(self, store: ClickHouseStore, settings: Settings) -> None:
-        self._store = _Beside(store)
+    def __init__(self, store: Readable, settings: Settings) -> None:
+        self._store = store
         self._settings = settings
         self._books: dict[str | None, Books] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")

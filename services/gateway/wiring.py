@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
+from services.clock import now_ms
+from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate, is_loopback
 from services.gateway.app import Application, app
 from services.gateway.batcher import Batcher
@@ -16,7 +18,9 @@ from services.ingest import Ingest
 from services.journal.port import Journal
 from services.keys.port import KeyStore
 from services.settings import Settings
+from services.store.beside import Beside
 from services.store.open import open_store
+from services.store.port import Readable
 from services.wallboard.board import Boards
 from services.wallboard.stream import Screens
 from services.workspace import Workspace
@@ -26,11 +30,8 @@ from services.workspace import Workspace
 def embedded(workspace: Workspace, keys: KeyStore, host: str) -> Iterator[tuple[Application, Follower]]:
     """The application over a data folder, and who posts what it takes; posted to the end when this ends."""
     follower = Follower(workspace, _others(workspace))
-    with (
-        closing(Reader(workspace.store, workspace.settings)) as reader,
-        follower,
-        _served(workspace.settings, workspace.journal, workspace.ingest(), keys, host, follower, reader) as made,
-    ):
+    beside, door = Beside(workspace.store), workspace.ingest()
+    with follower, _served(workspace.settings, workspace.journal, door, keys, host, follower, beside) as made:
         yield made, follower
 
 
@@ -38,20 +39,20 @@ def embedded(workspace: Workspace, keys: KeyStore, host: str) -> Iterator[tuple[
 def alone(settings: Settings, journal: Journal, keys: KeyStore, host: str) -> Iterator[Application]:
     """The application over a journal that others post; it reads the store of the settings, if that is a server."""
     with ExitStack() as opened:
-        reader = None
-        if settings.on_clickhouse:
-            store = opened.enter_context(closing(open_store(settings)))
-            reader = opened.enter_context(closing(Reader(store, settings)))
+        store = opened.enter_context(closing(open_store(settings))) if settings.on_clickhouse else None
+        beside = Beside(store) if store is not None else None
         door = Ingest(journal, settings.currency)
-        yield opened.enter_context(_served(settings, journal, door, keys, host, None, reader))
+        yield opened.enter_context(_served(settings, journal, door, keys, host, None, beside))
 
 
 @contextmanager
 def _served(
     settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
-    reader: Reader | None,
+    store: Readable | None,
 ) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
+    reader = Reader(store, settings) if store is not None else None
+    receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
     metrics = Metrics(follower.behind if follower is not None else None)
     batcher = Batcher(ingest, metrics.committed)
     gateway = Gateway(
@@ -64,12 +65,15 @@ def _served(
         follower=follower,
         kafka_prefix=settings.kafka_prefix,
         reader=reader,
+        receiver=receiver,
         screens=Screens(reader, boards) if reader is not None else None,
     )
     try:
         yield app(gateway)
     finally:
         batcher.close()
+        if reader is not None:
+            reader.close()
 
 
 def open_to(settings: Settings, host: str) -> Caller | None:

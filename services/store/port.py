@@ -28,13 +28,16 @@ class Fenced(StoreError):
 
 
 class Readable(Protocol):
-    """A store as questions need it."""
+    """A store, to be read."""
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of a SELECT with bound parameters."""
 
     def checkpoint(self, tenant: str) -> Cut:
         """How far the tenant's ledger goes; (0, 0) where there is none."""
+
+    def histories(self, tenant: str, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
+        """The applied events of these entities, by entity, in order of position."""
 
 
 class Store(Readable, Protocol):
@@ -54,9 +57,6 @@ class Store(Readable, Protocol):
 
         Whoever wrote before gets ``Fenced`` from now on. After any error of a write: begin anew before the next.
         """
-
-    def histories(self, tenant: str, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
-        """The applied events of these entities, by entity, in order of position."""
 
     def parked(self, tenant: str) -> list[tuple[Entry, str, str]]:
         """Parked events: the event, its book, the reason."""

@@ -40,8 +40,9 @@ def post(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]
             metrics=metrics,
             follower=None,
             kafka_prefix="",
+            receiver=desk.receiver,
         )
-        route = hooks.route(desk.receiver)
+        route = hooks.ROUTE
 
         async def endpoint(request: Request) -> Response:
             try:

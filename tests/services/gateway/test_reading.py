@@ -13,6 +13,7 @@ import pytest
 from services.clock import now_ms
 from services.gateway.wiring import embedded
 from services.keys.sqlite import SqliteKeys
+from services.keys.tokens import create
 from services.settings import Settings
 from services.workspace import Workspace
 from tests.services.test_receipt import STORY
@@ -21,11 +22,19 @@ Get = Callable[..., httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def get(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Get]:
+def tokens() -> dict[str, str]:
+    """Keys that may read, by tenant; made by ``get``."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def get(tmp_path_factory: pytest.TempPathFactory, tokens: dict[str, str]) -> Iterator[Get]:
     """Ask a server over a rich little history; from this machine, which needs no key here."""
     folder: Path = tmp_path_factory.mktemp("reading")
     settings = Settings(data=folder, open_on_loopback=True)
     with Workspace(settings) as workspace, SqliteKeys(settings.keys_path) as keys:
+        for tenant in ("default", "other"):
+            tokens[tenant] = create(keys, tenant=tenant, name="", scopes=["read"], now_ms=now_ms())[1]
         workspace.ingest().tell(STORY, now_ms=now_ms(), importer=True)
         with embedded(workspace, keys, "127.0.0.1") as (app, follower):
             deadline = time.monotonic() + 30
@@ -112,3 +121,15 @@ def test_a_frame_is_of_one_cut(get: Get) -> None:
 
 def test_nobody_else_reads(get: Get) -> None:
     assert get("/api/kpis/revenue", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 401
+
+
+def test_a_key_reads_its_own_tenant_only(get: Get, tokens: dict[str, str]) -> None:
+    for tenant, value in (("default", "0.00"), ("other", "0.00")):
+        headers = {"Authorization": f"Bearer {tokens[tenant]}"}
+        answer = get("/api/kpis/revenue?from=2030&to=2031", headers=headers).json()
+        assert answer["rows"][0]["value"] == value
+        told = get("/api/history/deal/D-1", headers=headers).json()
+        assert bool(told["events"]) == (tenant == "default")
+        assert get("/api/frame?board=sales", headers=headers).json()["cut"]["position"] == (
+            len(STORY) if tenant == "default" else 0
+        )
