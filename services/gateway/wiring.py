@@ -30,17 +30,21 @@ from services.workspace import Workspace
 def embedded(workspace: Workspace, keys: KeyStore, host: str) -> Iterator[tuple[Application, Follower]]:
     """The application over a data folder, and who posts what it takes; posted to the end when this ends."""
     follower = Follower(workspace, _others(workspace))
-    beside, door = Beside(workspace.store), workspace.ingest()
+    beside, door = Beside(lambda: workspace.store), workspace.ingest()
     with follower, _served(workspace.settings, workspace.journal, door, keys, host, follower, beside) as made:
         yield made, follower
 
 
 @contextmanager
 def alone(settings: Settings, journal: Journal, keys: KeyStore, host: str) -> Iterator[Application]:
-    """The application over a journal that others post; it reads the store of the settings, if that is a server."""
+    """The application over a journal that others post; it reads the store of the settings, if that is a server.
+
+    Events are taken also while that server cannot be reached.
+    """
     with ExitStack() as opened:
-        store = opened.enter_context(closing(open_store(settings))) if settings.on_clickhouse else None
-        beside = Beside(store) if store is not None else None
+        beside = None
+        if settings.on_clickhouse:
+            beside = opened.enter_context(closing(Beside(lambda: open_store(settings))))
         door = Ingest(journal, settings.currency)
         yield opened.enter_context(_served(settings, journal, door, keys, host, None, beside))
 

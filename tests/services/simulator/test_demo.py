@@ -144,7 +144,7 @@ def _read(terminal: int, give_up_at: float) -> bytes:
 
 
 def test_on_a_terminal_it_shows_the_company_live(tmp_path: Path) -> None:
-    code, seen = watch(tmp_path, 4)
+    code, seen = watch(tmp_path, 10)
     assert code == 0
     assert seen.count("Salestream") > 2
     for text in ("报送", "销售排行", "商机管道", "最近赢单", "净推荐值"):
