@@ -30,14 +30,18 @@ def main() -> None:
         PAGE.write_text(f"{head}{_MARK}\n" + "\n".join(told) + "\n", "utf-8")
 
 
+LEAST_S = 0.2
+"""Less than this is lost in the noise of starting a process."""
+
+
 def measured(events: int) -> list[str]:
     """The figures at one size, as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         path, data = Path(folder) / "events.jsonl", Path(folder) / "data"
         simulated = taken(work.simulate, path, events)
         told = int(simulated.result)
-        nothing = taken(work.empty, data)
         ingested = taken(work.ingest, data, path)
+        nothing = taken(work.empty, data)
         rebuilt = taken(work.rebuild_all, data)
         yardstick = taken(work.sql_yardstick, data)
         asked = taken(work.ask_all, data)
@@ -53,13 +57,16 @@ def measured(events: int) -> list[str]:
         less = None if figure is simulated else nothing
         speed = _rate(figure, less, count)
         cpu = figure.cpu_seconds / count * 1e6
-        lines.append(f"| {name} | {speed:,.0f} | {speed / rate:.2f} | {cpu:.1f} | {figure.peak_mib:,.0f} |")
+        told_speed = "too short to tell" if speed is None else f"{speed:,.0f}"
+        ratio = f"{speed / rate:.2f}" if speed and rate else "–"
+        lines.append(f"| {name} | {told_speed} | {ratio} | {cpu:.1f} | {figure.peak_mib:,.0f} |")
     return [*lines, "", *_questions(asked), ""]
 
 
-def _rate(figure: Figure, nothing: Figure | None, count: int) -> float:
-    """Events a second, without what opening the engine costs."""
-    return count / max(figure.seconds - (nothing.seconds if nothing else 0), 0.001)
+def _rate(figure: Figure, nothing: Figure | None, count: int) -> float | None:
+    """Events a second, without what opening the engine costs; None where that is nearly all of it."""
+    seconds = figure.seconds - (nothing.seconds if nothing else 0)
+    return count / seconds if seconds > LEAST_S else None
 
 
 def _questions(asked: Figure) -> list[str]:
