@@ -41,7 +41,7 @@ def changes(books: Books, question: Question, known_from: str, known_to: str | N
 
 def change_of(books: Books, question: Question, known_from: str, known_to: str | None) -> tuple[Change, Story]:
     """The same, exact."""
-    early, late = books.cut(known_from), books.cut(known_to)
+    early, late = _cut(books, "known_from", known_from), _cut(books, "known_to", known_to)
     if early.position > late.position:
         raise BadQuestion("known_from", f"{known_from!r} lies after known_to; allowed: a moment before it")
     old, new = books.definitions(early.position), books.definitions(late.position)
@@ -61,6 +61,14 @@ def change_of(books: Books, question: Question, known_from: str, known_to: str |
         return {event: name for event, (name, _) in found.items()}
 
     return changed(books.query, steps(ask, old, new), question, causes_of), story
+
+
+def _cut(books: Books, field: str, known: str | None) -> Cut:
+    """The cut of a moment of knowing. Raises BadQuestion that names its own field."""
+    try:
+        return books.cut(known)
+    except BadQuestion as error:
+        raise BadQuestion(field, str(error).removeprefix(f"{error.field} ")) from error
 
 
 def _restated(books: Books, events: list[int], early: Cut, late: Cut) -> list[Restated]:

@@ -45,6 +45,7 @@ ERRORS: Final = {
     "services.keys.port:KeysError": FAILED,
     "services.worker.worker:WorkerFailed": FAILED,
     "services.importer.mapping:MappingError": BAD_USAGE,
+    "services.wallboard.board:BoardError": BAD_USAGE,
     "projections.question:BadQuestion": BAD_USAGE,
     "events.codec:InvalidEvent": BAD_USAGE,
 }

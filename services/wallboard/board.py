@@ -63,6 +63,8 @@ class Boards:
     def all(self) -> dict[str, Board]:
         """By name. Raises BoardError."""
         shipped = {path.name: path.read_text("utf-8") for path in (files(__package__) / "boards").iterdir()}
+        if self._folder is not None and not self._folder.is_dir():
+            raise BoardError(f"there is no folder {self._folder} with boards; make it, or set SALESTREAM_BOARDS anew")
         own = sorted(self._folder.glob("*.yaml")) if self._folder else []
         try:
             texts = shipped | {path.name: path.read_text("utf-8") for path in own}

@@ -158,6 +158,15 @@ class TestQuestions:
         with pytest.raises(BadQuestion, match=r"known_from '3' lies after known_to; allowed: a moment before it"):
             changes(new.books, question("bookings"), "3", "2")
 
+    @pytest.mark.parametrize(("early", "late", "field"), [("soon", None, "known_from"), ("1", "999", "known_to")])
+    def test_a_moment_that_is_none_is_told_by_its_name(
+        self, company: New, early: str, late: str | None, field: str
+    ) -> None:
+        with pytest.raises(BadQuestion) as told:
+            changes(company(KNOWN).books, question("bookings"), early, late)
+        assert told.value.field == field
+        assert str(told.value).startswith(f"{field} ")
+
     def test_more_than_one_cell_is_told(self, company: New) -> None:
         with pytest.raises(BadQuestion, match=r"names \d cells; allowed: one"):
             asked(company(), [on("02-04", DealWon, deal_id="D-4", amount="5.00", **W)], by=["region"])

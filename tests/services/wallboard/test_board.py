@@ -38,6 +38,11 @@ def test_what_is_wrong_is_named(tiles: str, sentence: str) -> None:
     assert "\n" not in str(told.value)
 
 
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"^there is no folder \S+ with boards; make it"):
+        _ = Boards(tmp_path / "none").all
+
+
 def test_a_name_that_is_none_is_told() -> None:
     with pytest.raises(BoardError, match=r"My Board\.yaml is no name of a board; allowed: a-z"):
         board("My Board.yaml", TITLE)
