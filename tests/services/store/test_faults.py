@@ -184,8 +184,10 @@ class TestKilled:
 
     @pytest.mark.slow
     def test_at_any_moment(self, own: RunningServer, tenant: str) -> None:
-        store, chance, last = open_server(own.url), Random(7), 0
-        for _ in range(8):
+        store, chance, last, kills = open_server(own.url), Random(7), 0, 0
+        while kills < 8 or not last:  # a machine that is very busy writes nothing in eight short lives
+            kills += 1
+            assert kills < 40
             killer = Timer(chance.uniform(0.02, 1.0), own.kill)
             killer.start()
             with pytest.raises(StoreError, match=r"^[^\n]+$"):
@@ -197,7 +199,6 @@ class TestKilled:
             last = seen
         store.recover(tenant)
         assert wrong(store, tenant, store.checkpoint(tenant).position) == []
-        assert last > 0
         store.close()
 
 
