@@ -4,10 +4,11 @@ Nothing is dropped in silence: each thing that was told has one outcome, and wha
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from threading import Lock
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -20,8 +21,9 @@ from services.journal.port import Journal, Refused, Verdict, conflict
 
 BATCH: Final = 5000
 """How many events a transaction takes when many are told."""
-_ENDED: Final = MAX_EVENT_BYTES + len(b"\r\n")
+_ENDED: Final = MAX_EVENT_BYTES + len(b"\r")
 """The longest line that can hold an event."""
+_CHUNK: Final = 1 << 16
 
 Raw = bytes | dict[str, Any]
 """An event as it is told: the bytes of a structured CloudEvent, or the object that they stand for."""
@@ -149,7 +151,7 @@ class Ingest:
 
     def ingest_lines(
         self,
-        lines: Iterable[bytes],
+        lines: Iterable[bytes | None],
         *,
         now: Callable[[], int],
         importer: bool = True,
@@ -157,14 +159,13 @@ class Ingest:
         tenant: str | None = None,
         origin: str = "",
     ) -> Iterator[BatchReport]:
-        """Takes structured CloudEvents, one a line; a report a batch, as it goes. Blank lines are skipped.
+        """Takes structured CloudEvents, one a line; a report a batch, as it goes. Blank lines are skipped;
+        None among them is a pause, and what was told before it is taken at once.
 
         ``now`` gives the recorded time of each batch. Whatever the size of the batches, the journal is the same. For
         files, see ``lines_of``.
         """
-        numbered = ((number, line.removesuffix(b"\n").removesuffix(b"\r")) for number, line in enumerate(lines, 1))
-        told = ((number, line) for number, line in numbered if not _is_blank(line))
-        return self._take_all(told, batch, now, Terms(0, importer, tenant, origin))
+        return self._take_all(_numbered(lines), batch, now, Terms(0, importer, tenant, origin))
 
     def ingest_dicts(
         self,
@@ -180,10 +181,9 @@ class Ingest:
         return self._take_all(enumerate(events, 1), batch, now, Terms(0, importer, tenant, origin))
 
     def _take_all(
-        self, told: Iterable[tuple[int, Raw]], batch: int, now: Callable[[], int], terms: Terms
+        self, told: Iterable[tuple[int, Raw] | None], batch: int, now: Callable[[], int], terms: Terms
     ) -> Iterator[BatchReport]:
-        rest = iter(told)
-        while part := list(islice(rest, batch)):
+        for part in _parts(told, batch):
             today = msgspec.structs.replace(terms, now_ms=now())
             yield _report(self._take([(line, raw, today) for line, raw in part], today.now_ms))
 
@@ -232,16 +232,49 @@ def judge(line: int, raw: Raw, terms: Terms, currency_of: Callable[[str], str]) 
         return _refusal(line, raw, told, error, terms)
 
 
-def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file. Of a line too long for an event only as much is read as shows that; the byte order
-    mark that some spreadsheets write first is left out."""
-    line = file.readline(_ENDED + 1).removeprefix(b"\xef\xbb\xbf")
-    while line:
-        yield line
-        cut = len(line) > _ENDED and not line.endswith(b"\n")
-        while cut and (rest := file.readline(1 << 20)):
-            cut = not rest.endswith(b"\n")
-        line = file.readline(_ENDED + 1)
+class Readable(Protocol):
+    """A binary file that gives what it has, as the standard library's buffered ones do."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def read1(self, size: int, /) -> bytes: ...
+
+
+def lines_of(file: Readable, pauses: Callable[[], bool] = bool) -> Iterator[bytes | None]:
+    """The lines of a file, and None where it ``pauses``: where nothing more is there for now.
+
+    Of a line too long for an event only as much is kept as shows that; the byte order mark that some spreadsheets
+    write first is left out.
+    """
+    chunk, rest, cut = (file.read(len(BOM_UTF8)) + file.read1(_CHUNK)).removeprefix(BOM_UTF8), b"", False
+    while chunk:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if not cut:
+                yield line
+            cut = False
+        if len(rest) > _ENDED:
+            if not cut:
+                yield rest
+            rest, cut = b"", True
+        if pauses():
+            yield None
+        chunk = file.read1(_CHUNK)
+    if rest and not cut:
+        yield rest
+
+
+def _parts(told: Iterable[tuple[int, Raw] | None], size: int) -> Iterator[list[tuple[int, Raw]]]:
+    """Batches of at most so many; what was told before a pause does not wait for what is told after it."""
+    part: list[tuple[int, Raw]] = []
+    for each in told:
+        if each is not None:
+            part.append(each)
+        if part and (each is None or len(part) == size):
+            yield part
+            part = []
+    if part:
+        yield part
 
 
 def _parsed(raw: Raw) -> dict[str, Any]:
@@ -255,6 +288,18 @@ def _parsed(raw: Raw) -> dict[str, Any]:
 
 def _too_long() -> InvalidEvent:
     return InvalidEvent("event", f"is too long; allowed: at most {MAX_EVENT_BYTES} bytes")
+
+
+def _numbered(lines: Iterable[bytes | None]) -> Iterator[tuple[int, bytes] | None]:
+    number = 0
+    for line in lines:
+        if line is None:
+            yield None
+            continue
+        number += 1
+        text = line.removesuffix(b"\n").removesuffix(b"\r")
+        if not _is_blank(text):
+            yield number, text
 
 
 def _is_blank(line: bytes) -> bool:

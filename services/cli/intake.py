@@ -7,8 +7,10 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
+from select import select
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,7 +18,7 @@ from services.cli import show
 from services.cli.session import BAD_USAGE, FINE, SOME_REFUSED, Problem, Session, shared
 
 if TYPE_CHECKING:
-    from services.ingest import BatchReport, RefusedLine
+    from services.ingest import BatchReport, Readable, RefusedLine
     from services.processor.parallel import ParallelPoster
     from services.workspace import Workspace
 
@@ -27,6 +29,8 @@ LONG: Final = 50_000
 """So many events are worth a process of their own that posts while others are told."""
 USUAL_BYTES: Final = 250
 """About so many bytes tell an event."""
+QUIET_S: Final = 0.2
+"""A pipe that is silent for so many seconds has said what it had to say for now."""
 RANGE: Final = 25_000
 """Events that it is handed at once."""
 _GZIP: Final = b"\x1f\x8b"
@@ -103,12 +107,20 @@ def _ingest_file(workspace: "Workspace", path: Path, advance: Callable[[int], No
     owner = settings.tenant if "tenant" in settings.model_fields_set else None
     with _opened(path) as (raw, text):
         done = 0
-        lines = lines_of(text)
+        lines = lines_of(text, bool if raw.seekable() else partial(_rests, raw))
         for report in workspace.ingest().ingest_lines(lines, now=now_ms, tenant=owner, origin=str(path)):
             yield report
             if raw.seekable():
                 advance(raw.tell() - done)
                 done = raw.tell()
+
+
+def _rests(pipe: IO[bytes]) -> bool:
+    """Whether nothing more comes down a pipe for now."""
+    try:
+        return not select([pipe], [], [], QUIET_S)[0]
+    except (OSError, ValueError):  # standard input that is no file, or no socket on Windows
+        return False
 
 
 def _refusal(line: "RefusedLine", file: Path | None) -> dict[str, Any]:
@@ -117,7 +129,7 @@ def _refusal(line: "RefusedLine", file: Path | None) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], BinaryIO]]:
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], "Readable"]]:
     """A file as it lies there, and its text as bytes. Raises Problem where it holds no text."""
     raw = sys.stdin.buffer if path == STDIN else path.open("rb")
     try:
@@ -125,7 +137,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], BinaryIO]]:
         start = buffered.peek(8192)[:8192]
         if start.startswith(_GZIP):
             with gzip.open(buffered) as text:
-                yield raw, text  # type: ignore[misc]
+                yield raw, text
             return
         if b"\0" in start:
             raise Problem(f"{path} is no text in UTF-8; allowed: JSON lines, one CloudEvent a line", BAD_USAGE)

@@ -210,7 +210,16 @@ def _prepared(number: int, folder: Path, port: int, controller: int, voters: str
     }
     properties = folder / "server.properties"
     properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), encoding="utf-8")
-    command = [*_JAVA, "-cp", f"{JARS}/*", "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
+    command = [
+        *_JAVA,
+        "-cp",
+        f"{JARS}/*",
+        "kafka.tools.StorageTool",
+        "format",
+        f"--cluster-id={cluster}",
+        "-c",
+        str(properties),
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise NoKafka(f"the storage of Kafka cannot be formatted: {done.stdout}{done.stderr}")

@@ -256,13 +256,37 @@ class TestTooLong:
 
         assert len(found) == len(lines)
         for line_found, whole in zip(found, lines, strict=True):
+            assert line_found is not None
             assert whole.startswith(line_found)
-            assert line_found == whole or len(line_found.rstrip()) > MAX_EVENT_BYTES
+            assert line_found == whole.removesuffix(b"\n") or len(line_found.rstrip()) > MAX_EVENT_BYTES
+
+    def test_what_is_told_before_a_pause_does_not_wait(self, door: Door) -> None:
+        pauses = iter([True, False, True])
+        text = io.BufferedReader(Drops(line(event("1")), line(event("2")) * 2, line(event("3"))))
+
+        reports = door.ingest.ingest_lines(lines_of(text, lambda: next(pauses)), now=lambda: NOW_MS)
+
+        assert [(report.accepted, report.duplicates) for report in reports] == [(1, 0), (2, 1)]
 
     def test_a_byte_order_mark_is_no_content(self, door: Door) -> None:
         (report,) = door.lines(b"\xef\xbb\xbf" + line(event("1")) + line(event("2")))
 
         assert report.accepted == 2
+
+
+class Drops(io.RawIOBase):
+    """A pipe that gives these, one at a time."""
+
+    def __init__(self, *drops: bytes) -> None:
+        self._rest = list(drops)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        drop = self._rest.pop(0) if self._rest else b""
+        buffer[: len(drop)] = drop
+        return len(drop)
 
 
 class Endless(io.RawIOBase):

@@ -42,6 +42,19 @@ def test_a_second_process_on_the_folder_is_told_who_owns_it(folder: Path, tmp_pa
     assert shell("--data", folder, "kpi", "bookings").code == 0
 
 
+def test_what_comes_down_a_pipe_is_journalled_at_once(folder: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    running = process("--data", folder, "ingest", pipe)
+    with pipe.open("wb") as told:
+        told.write(SEPTEMBER)
+        told.flush()
+        while len(shell("--data", folder, "replay").out.splitlines()) < 5:
+            assert running.poll() is None
+        running.kill()
+    finished(running)
+
+
 def test_history_can_be_read_while_another_process_owns_the_folder(told: Run, folder: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
