@@ -32,7 +32,7 @@ from services.processor.poster import parked_keys, post_entries, voided_before
 from services.store.clickhouse import ClickHouseStore
 from services.store.columns import history_table, postings_table
 
-RANGE: Final = 50_000
+RANGE: Final = 20_000
 """Positions that are posted and written in one go."""
 
 
