@@ -108,13 +108,14 @@ class Ledger:
         """This event is voided although it was not told yet."""
         self._voided.add(identity)
 
-    def trim(self) -> int:
-        """Let go of the entities longest untouched, down to the bound; how many. Call between batches."""
-        before = len(self._accounts)
+    def trim(self) -> dict[Key, list[int]]:
+        """Let go of the entities longest untouched, down to the bound; the positions of each. Call between batches."""
+        gone = {}
         while self._held > self._keep and self._accounts:
-            _, account = self._accounts.popitem(last=False)
+            key, account = self._accounts.popitem(last=False)
             self._held -= len(account.history)
-        return before - len(self._accounts)
+            gone[key] = [fact.position for fact in account.history]
+        return gone
 
     def forget(self, key: Key) -> None:
         """Drop an entity from memory; it is loaded anew when needed."""

@@ -1,7 +1,7 @@
 """Posting a long stretch of journal on all cores.
 
 Each helper process posts the entities of its shard and hands back finished Arrow columns; this process writes them,
-range by range, and answers the helpers' questions for histories they no longer hold. Which process posts an entity
+range by range, and answers the helpers' questions for histories from before they began. Which process posts an entity
 changes nothing about its lines, so the ledger is the same to the bit however many there are.
 """
 
@@ -84,7 +84,7 @@ class ParallelPoster:
         parked = parked_keys(store, tenant, self._journal)
         waiting = {entry.position for entry, _, _ in store.parked(tenant)}
         self._crew = _Crew(workers, (journal_path, tenant, self._start, keep // workers, parked, waiting))
-        self._desk = _Desk(tenant, self._crew.pipes, store, written=self._start)
+        self._desk = _Desk(tenant, self._crew.pipes, store)
         self._cuts: SimpleQueue[Cut | None] = SimpleQueue()
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writing")
@@ -120,7 +120,6 @@ class ParallelPoster:
         tables = [self._desk.next_tables(pipe) for pipe in self._crew.pipes]
         history = [history for history, _ in tables if history is not None]
         self._store.write_tables(self._tenant, history, [lines for _, lines in tables if lines is not None], cut)
-        self._desk.written_up_to(cut.position)
         if self._progress is not None:
             self._progress(sum(table.num_rows for table in history))
 
@@ -152,18 +151,12 @@ def _helpers_live() -> Iterator[None]:
 
 
 class _Desk:
-    """Receives what the helpers send: finished tables, and questions for histories.
+    """Receives what the helpers send: finished tables, and questions for what the store had before they began."""
 
-    A question is answered once everything below the range it comes from is written, so no answer lacks an event. The
-    helper that is furthest behind never waits, so all get on.
-    """
-
-    def __init__(self, tenant: str, helpers: Sequence[Connection], store: ClickHouseStore, written: int) -> None:
+    def __init__(self, tenant: str, helpers: Sequence[Connection], store: ClickHouseStore) -> None:
         self._tenant = tenant
         self._store = store
-        self._written = written
         self._finished: dict[Connection, deque[tuple[bytes | None, bytes | None]]] = {pipe: deque() for pipe in helpers}
-        self._questions: list[tuple[int, Connection, list[Key]]] = []
 
     def next_tables(self, wanted: Connection) -> tuple[pa.Table | None, pa.Table | None]:
         """History and postings of the next range of one helper; None where it had nothing."""
@@ -172,26 +165,15 @@ class _Desk:
         history, lines = self._finished[wanted].popleft()
         return _table(history), _table(lines)
 
-    def written_up_to(self, position: int) -> None:
-        """Answer the questions that waited for this."""
-        self._written = position
-        for question in [question for question in self._questions if question[0] <= position]:
-            _, pipe, keys = question
-            found = self._store.histories(self._tenant, keys)
-            with _helpers_live():
-                pipe.send(found)
-            self._questions.remove(question)
-
     def _receive(self) -> None:
         for pipe in wait(list(self._finished)):
             assert isinstance(pipe, Connection)
             with _helpers_live():
                 kind, told = pipe.recv()
-            if kind == "posted":
-                self._finished[pipe].append(told)
-            else:
-                self._questions.append((told[0], pipe, told[1]))
-                self.written_up_to(self._written)
+                if kind == "load":
+                    pipe.send(self._store.histories(self._tenant, told))
+                else:
+                    self._finished[pipe].append(told)
 
 
 class _Crew:
@@ -240,35 +222,48 @@ def _help(
     gc.disable()  # facts and lines hold no cycles, and the collector would walk all of them again and again
     with SqliteJournal(path, read_only=True) as journal, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         mine = _Shard(journal, tenant, shard, count)
-        histories = _Histories(pipe, asks=start > 0)
+        histories = _Histories(pipe, journal, tenant, start)
         voided = voided_before(journal, tenant, start, waiting)
         ledger = Ledger(load=histories.load, locate=mine.locate, voided=voided, keep=keep)
         while True:
             low, high = orders.recv()
-            histories.low = low
             entries, voidings = mine.entries(low, high)
             for identity in voidings:
                 ledger.void_ahead(identity)
             applied, lines = post_entries(ledger, parked, entries)
             history = _bytes(history_table(tenant, applied)) if applied else None
             pipe.send(("posted", (history, _bytes(postings_table(tenant, lines)) if lines else None)))
-            histories.asks |= ledger.trim() > 0
+            histories.let_go(ledger.trim())
 
 
 class _Histories:
-    """Histories that a helper does not hold: asked for at the desk, once any can exist."""
+    """Histories that a helper does not hold.
 
-    def __init__(self, pipe: Connection, asks: bool) -> None:
+    Those that it let go are in the journal, at positions that it knows. Those before the ``start`` of the run are asked
+    for at the desk: nobody else posts these entities, so the store has no more of them than it had then.
+    """
+
+    def __init__(self, pipe: Connection, journal: SqliteJournal, tenant: str, start: int) -> None:
         self._pipe = pipe
-        self.asks = asks
-        self.low = 0
+        self._journal = journal
+        self._tenant = tenant
+        self._start = start
+        self._gone: dict[Key, list[int]] = {}
+
+    def let_go(self, gone: dict[Key, list[int]]) -> None:
+        """The helper holds these no more."""
+        self._gone |= gone
 
     def load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
         """The histories of these entities below the range that is being posted."""
-        if not self.asks:
-            return {}
-        self._pipe.send(("load", (self.low, list(keys))))
-        found: dict[Key, list[Entry]] = self._pipe.recv()
+        found: dict[Key, list[Entry]] = {}
+        unknown = [key for key in keys if key not in self._gone] if self._start else []
+        if unknown:
+            self._pipe.send(("load", unknown))
+            found = self._pipe.recv()
+        for key in keys:
+            if positions := self._gone.pop(key, None):
+                found[key] = self._journal.entries(self._tenant, positions)
         return {key: [read(entry) for entry in entries] for key, entries in found.items()}
 
 
