@@ -81,7 +81,7 @@ class Ledger:
 
     def prefetch(self, keys: Iterable[Key]) -> None:
         """Load the histories of these entities in one go, where they are not in memory."""
-        wanted = [key for key in dict.fromkeys(keys) if key[0] not in ALONE and key not in self._accounts]
+        wanted = list(dict.fromkeys(key for key in keys if key[0] not in ALONE and key not in self._accounts))
         found = self._load(wanted) if wanted else {}
         for key in wanted:
             self._put(key, found.get(key, []))

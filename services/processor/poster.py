@@ -105,11 +105,12 @@ def kind_of(type_: str) -> str:
 
 def post_entries(ledger: Ledger, parked: set[Key], entries: Sequence[Entry]) -> tuple[list[Applied], list[Line]]:
     """What came of each entry, and all lines. ``parked`` entities grow by those that could not be posted."""
-    ledger.prefetch((kind_of(entry.type), entry.subject) for entry in entries)
+    keys = [(kind_of(entry.type), entry.subject) for entry in entries]
+    ledger.prefetch(keys)
     applied: list[Applied] = []
     lines: list[Line] = []
-    for entry in entries:
-        key, reason = (kind_of(entry.type), entry.subject), ""
+    for entry, own in zip(entries, keys, strict=True):
+        key, reason = own, ""
         try:
             fact = read(entry)
             if fact.kind == EventVoided.KIND:
@@ -121,7 +122,7 @@ def post_entries(ledger: Ledger, parked: set[Key], entries: Sequence[Entry]) -> 
         except (Unpostable, UnknownEvent) as error:
             parked.add(key)
             reason = str(error) or type(error).__name__
-        applied.append(Applied(entry, kind_of(entry.type), reason))
+        applied.append(Applied(entry, own[0], reason))
     return applied, lines
 
 
