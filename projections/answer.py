@@ -7,8 +7,8 @@ from typing import Any
 from events.envelope import to_text
 from events.words import major
 from projections.ask import Answered, Row
-from projections.catalogue import Kpi
 from projections.formula import Undefined, Unit, Value
+from projections.kpi import Kpi
 
 
 def as_json(answered: Answered, position: int, recorded_ms: int) -> dict[str, Any]:

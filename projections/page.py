@@ -2,17 +2,18 @@
 
 from typing import Final
 
-from projections.catalogue import KPIS, Kpi
+from projections.catalogue import KPIS
 from projections.examples import EXAMPLES
 from projections.formula import Part
+from projections.kpi import Kpi
 from projections.periods import GRAINS
 
 _OPENING: Final = f"""
 # KPIs: what it means
 
-<!-- Generated from catalogue.py by `make docs`; edit that. -->
+<!-- Generated from the entries of kpis/ by `make docs`; edit that. -->
 
-Every KPI is declared once, in [`catalogue.py`](catalogue.py): a formula over *parts*, each of them a sum over rows of
+Every KPI is declared once, in [`kpis/`](kpis): a formula over *parts*, each of them a sum over rows of
 the ledger. Ratios are computed from summed parts, never by averaging ratios; nothing to divide by gives null with a
 reason, never 0. A different definition of a known KPI is a *variant* with an id of its own (`win_rate/created`), and
 every answer carries the hash of the definition that made it. {len(KPIS)} are declared.

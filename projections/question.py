@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from events.currencies import EXPONENTS
-from projections.catalogue import BY_ID, Kpi
+from projections.catalogue import BY_ID
+from projections.kpi import Kpi
 from projections.periods import GRAINS
 
 ALIASES: Final = {

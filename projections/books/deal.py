@@ -3,8 +3,13 @@
 Measures: ``created`` (count), ``cohort`` (count: what became of it, at the moment it was created), ``pipeline`` (count
 and amount of what is open, by stage), ``won`` (count, amount and cost), ``lost`` (count and amount) and ``linked``
 (count: its lead was told after the win).
+
+A line that enters the pipeline says how in ``kind``: ``created``, ``reopened``, or in place of a line that leaves with
+the same event ``same``, ``raised`` or ``lowered``, with the former amount in ``cost``, or where that has another
+currency ``replaced``, and the leaving one ``dropped``. Its ``until_ms`` is the day on which the deal is expected to close.
 """
 
+from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
@@ -16,6 +21,8 @@ from events.words import minor
 from projections.books.worth import Worth, booked, less, worth
 from projections.posting import NOWHERE, Dimensions, Posting, merged
 
+_EPOCH: Final = date(1970, 1, 1)
+_DAY_MS: Final = 86_400_000
 LEFT: Final = ("moved", "won", "lost")
 """Outcomes of a pipeline line that ends a visit to a stage."""
 
@@ -25,7 +32,7 @@ class DealBook:
 
     __slots__ = (
         "amount", "booked", "closed", "cost", "cost_currency", "created", "created_ms", "currency", "dims",
-        "entered_ms", "open_line", "status",
+        "entered_ms", "expected_ms", "open_line", "status",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -41,6 +48,8 @@ class DealBook:
         self.created_ms = 0
         self.created: Posting | None = None
         self.entered_ms = 0
+        self.expected_ms = 0
+        """The day it is expected to close, its midnight as if UTC; 0: not known."""
         self.open_line: Posting | None = None
         """The line that holds the deal in the pipeline now."""
         self.closed: Posting | None = None
@@ -72,6 +81,8 @@ class DealBook:
             case DealCreated() | DealUpdated():
                 also |= {"customer": event.customer_id, "lead": event.lead_id, "stage": event.stage}
                 also["pipeline"] = event.pipeline
+                if event.expected_close is not None:
+                    self.expected_ms = (date.fromisoformat(event.expected_close) - _EPOCH).days * _DAY_MS
             case DealWon():
                 also["customer"] = event.customer_id
                 if event.cost is not None:
@@ -93,7 +104,7 @@ class DealBook:
         lines.append(self.created)
         if isinstance(fact.data, DealWon | DealLost):
             return
-        self._enter(fact, lines)
+        self._enter(fact, lines, kind="created")
 
     def _change(self, fact: Fact, lines: list[Posting], before: Dimensions) -> None:
         """A stage move, a new amount, another owner: what is open moves; what is won is corrected."""
@@ -104,12 +115,19 @@ class DealBook:
         line = self.open_line
         if self.status != "open" or line is None or line.event == fact.position:
             return
+        kind, worth = self._replacing(line), (self.amount, self.currency, self.expected_ms)
         if (before.pipeline, before.stage) != (self.dims.pipeline, self.dims.stage):
-            self._leave(fact, lines, "moved")
-            self._enter(fact, lines)
-        elif before != self.dims or (line.amount, line.currency) != (self.amount, self.currency):
-            self._leave(fact, lines, "changed")
-            self._enter(fact, lines, "changed")
+            self._leave(fact, lines, "moved", kind)
+            self._enter(fact, lines, kind=kind, before=line)
+        elif before != self.dims or (line.amount, line.currency, line.until_ms) != worth:
+            self._leave(fact, lines, "changed", kind)
+            self._enter(fact, lines, "changed", kind, line)
+
+    def _replacing(self, line: Posting) -> str:
+        """How the amount in the pipeline becomes another one."""
+        if line.currency != self.currency:
+            return "replaced"
+        return "same" if line.amount == self.amount else "raised" if line.amount < self.amount else "lowered"
 
     def _win(self, fact: Fact, lines: list[Posting]) -> None:
         if self.status == "won":
@@ -131,23 +149,34 @@ class DealBook:
     def _reopen(self, fact: Fact, lines: list[Posting]) -> None:
         self._take_back(fact, lines)
         self.status = "open"
-        self._enter(fact, lines)
+        self._enter(fact, lines, kind="reopened")
 
-    def _enter(self, fact: Fact, lines: list[Posting], outcome: str = "entered") -> None:
+    def _enter(
+        self, fact: Fact, lines: list[Posting], outcome: str = "entered", kind: str = "", before: Posting | None = None
+    ) -> None:
+        """``before`` is the line that this one replaces."""
         if outcome == "entered":
             self.entered_ms = fact.at_ms
-        dims = replace(self.dims, outcome=outcome)
-        line = self._line(fact, "pipeline", dims)
-        self.open_line = replace(line, count=1, amount=self.amount, currency=self.currency, since_ms=self.entered_ms)
+        former = 0 if before is None or kind == "replaced" else before.amount
+        dims = replace(self.dims, outcome=outcome, kind=kind)
+        self.open_line = Posting(
+            measure="pipeline", at_ms=fact.at_ms, event=fact.position, dims=dims,
+            count=1, amount=self.amount, cost=former, currency=self.currency, basis_ms=fact.at_ms,
+            since_ms=self.entered_ms, until_ms=self.expected_ms,
+        )  # fmt: skip
         lines.append(self.open_line)
 
-    def _leave(self, fact: Fact, lines: list[Posting], outcome: str) -> None:
+    def _leave(self, fact: Fact, lines: list[Posting], outcome: str, kind: str = "") -> None:
         line, self.open_line = self.open_line, None
         if line is None:
             return
         to_stage = self.dims.stage if outcome == "moved" else ""
-        dims = replace(line.dims, outcome=outcome, to_stage=to_stage)
-        lines.append(replace(line, at_ms=fact.at_ms, event=fact.position, dims=dims, count=-1, amount=-line.amount))
+        dims = replace(line.dims, outcome=outcome, to_stage=to_stage, kind="dropped" if kind == "replaced" else "")
+        lines.append(
+            replace(
+                line, at_ms=fact.at_ms, event=fact.position, dims=dims, count=-1, amount=-line.amount, cost=-line.cost
+            )
+        )
 
     def _close(self, status: str, fact: Fact, lines: list[Posting], dims: Dimensions) -> None:
         self.status = status

@@ -13,7 +13,7 @@ from services.words import meaning
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from projections.catalogue import Kpi
+    from projections.kpi import Kpi
     from services.settings import Settings
 
 

@@ -1,0 +1,73 @@
+"""One KPI of the catalogue, and the two kinds of part that most of them are made of."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from projections.formula import Formula, Part, Unit
+from projections.sources import PEOPLE, Source
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One KPI: what it means, how it is computed, where the definition comes from."""
+
+    id: str
+    zh: str
+    meaning: str
+    formula: Formula
+    unit: Unit
+    better: Literal["higher", "lower", "neither"] = "higher"
+    origin: str = "CONTRACT 3"
+    also: tuple[Part, ...] = ()
+    """Parts that are shown but not computed with."""
+    needs: frozenset[str] = frozenset()
+    """Dimensions without which the question makes no sense: they are added to ``by``."""
+
+    @property
+    def name(self) -> str:
+        """The id without its variant."""
+        return self.id.partition("/")[0]
+
+    @property
+    def variant(self) -> str | None:
+        """What follows the slash."""
+        return self.id.partition("/")[2] or None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, those computed with first."""
+        return tuple(dict.fromkeys(self.formula.parts() + self.also))
+
+    @property
+    def kind(self) -> str:
+        """``stock`` where it stands at a moment, ``flow`` where it belongs to a period."""
+        return "flow" if any(part.window in ("period", "start") for part in self.formula.parts()) else "stock"
+
+    @property
+    def dims(self) -> frozenset[str]:
+        """What it can be grouped and filtered by: what all its parts can."""
+        sets = [part.source.dims for part in self.parts if part.source]
+        sets += [PEOPLE for part in self.parts if part.special == "rep_days"]
+        return frozenset.intersection(*sets)
+
+    @property
+    def hash(self) -> str:
+        """Of everything that makes the number: it changes when, and only when, the definition does."""
+        told = [self.id, self.unit, self.formula.words()]
+        told += [
+            f"{p.name}|{p.expression}|{p.window}|{p.stat}|{p.key}|{p.condition}|{p.weighted}|{p.special}"
+            for p in self.parts
+        ]
+        told += [part.source.sql(()) for part in self.parts if part.source]
+        return hashlib.sha256(" ".join("\n".join(told).split()).encode()).hexdigest()[:16]
+
+
+def count_of(name: str, source: Source, **more: Any) -> Part:
+    """What a source's rows count."""
+    return Part(name=name, source=source, **more)
+
+
+def money_of(name: str, source: Source, expression: str = "amount", **more: Any) -> Part:
+    """What a source's rows are worth, in minor units."""
+    return Part(name=name, source=source, expression=expression, unit="money", **more)
