@@ -18,6 +18,8 @@ Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
 """Runs a SELECT with bound parameters and gives its rows."""
 Cell = tuple[str | None, ...]
 """The values of the dimensions asked by; None where not known."""
+RANKED: Final = ("median", "p90")
+"""Statistics that are nothing where there is nothing."""
 Place = tuple[int, Cell]
 """A period, by its number, and a cell."""
 
@@ -57,7 +59,7 @@ class Asker:
     def answer(self, question: Question) -> Answered:
         """The answer to a question. Raises BadQuestion where its stretch of time is not allowed."""
         currency = question.currency or self.definitions.calendar.currency
-        planner = Planner(question, self._tenant, self._position, self.definitions, currency)
+        planner = Planner(question, self._tenant, self._position, self.now_ms, self.definitions, currency)
         stretch = self.periods(question)
         if not stretch:
             return Answered(question, currency, [])
@@ -73,7 +75,7 @@ class Asker:
     def planner(self, question: Question) -> Planner:
         """The planner of a question, for its evidence."""
         currency = question.currency or self.definitions.calendar.currency
-        return Planner(question, self._tenant, self._position, self.definitions, currency)
+        return Planner(question, self._tenant, self._position, self.now_ms, self.definitions, currency)
 
     def window(self, part: Part, period: Period) -> Span:
         """The window of a part for one period."""
@@ -164,7 +166,8 @@ class Asker:
             added[row[0]] = added.get(row[0], 0) + row[column]
         found: dict[Place, Value] = {}
         for (cell, money, weight), added in sums.items():
-            for number, amount in _windowed(windows, added):
+            covering = part.source is not None and bool(part.source.lasts)
+            for number, amount in added.items() if covering else _windowed(windows, added):
                 total = self.converted(amount, money[0], money[1], planner) if money else Fraction(amount)
                 if part.weighted:
                     total = self.weighted(total, weight, windows[number].end)
@@ -196,7 +199,7 @@ class Asker:
     ) -> Row:
         parts: dict[str, Value] = {}
         for part in question.kpi.parts:
-            nothing: Value = Undefined("no_data") if part.stat == "median" else Fraction(0)
+            nothing: Value = Undefined("no_data") if part.stat in RANKED else Fraction(0)
             parts[part.name] = values[part.name].get((number, cell), nothing)
             if part.special == "lifespan":
                 parts[part.name] = self._lifespan
@@ -210,10 +213,10 @@ def _together(parts: Iterable[Part]) -> list[list[Part]]:
     """
     groups: dict[tuple[object, ...], list[Part]] = {}
     told = list(parts)
-    medians = {part.source for part in told if part.stat == "median"}
+    ranked = {part.source: part.stat for part in told if part.stat in RANKED}
     for part in told:
         source = "postings" if part.source and part.source.which and part.stat == "sum" else part.source
-        stat = "median" if part.source in medians else part.stat
+        stat = ranked.get(part.source, part.stat)
         alone = part if part.special else None
         groups.setdefault((source, part.window, stat, part.weighted, alone), []).append(part)
     return list(groups.values())

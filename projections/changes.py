@@ -13,7 +13,7 @@ from typing import Final
 from events.corrections import EventVoided
 from events.deals import DealReopened, DealUpdated
 from events.envelope import Fact
-from projections.ask import Asker, Cell, Run
+from projections.ask import RANKED, Asker, Cell, Run
 from projections.definitions import Definitions
 from projections.formula import Undefined, Value
 from projections.question import BadQuestion, Question
@@ -149,7 +149,7 @@ def _groups(question: Question, grouped: Mapping[str, Deltas], whole: Mapping[st
     if not told:
         return [Cause("several", parts=dict(whole))] if any(whole.values()) else []
     names = {part.name for part in question.kpi.parts}
-    apart = all(part.stat != "median" for part in question.kpi.parts)
+    apart = all(part.stat not in RANKED for part in question.kpi.parts)
     if apart and all(sum(cause.parts.get(name, 0) for cause in told) == whole.get(name, 0) for name in names):
         return told
     events = {event: deltas for cause in told for event, deltas in cause.events.items()}

@@ -7,8 +7,9 @@ from typing import Final, Literal
 
 from projections.sources import Source
 
-Unit = Literal["money", "count", "ratio", "days", "per_day", "score", "ms"]
-Window = Literal["period", "point", "year", "start", "year_start"]
+Unit = Literal["money", "count", "ratio", "days", "minutes", "per_day", "score", "ms", "any"]
+"""``any``: that of the KPI which the row is about."""
+Window = Literal["period", "point", "before", "so_far", "quarter", "year", "start", "year_start"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Formula:
     def parts(self) -> tuple["Part", ...]:
         """Its parts, each once, in order of appearance."""
         return tuple(dict.fromkeys(part for operand in self.operands for part in operand.parts()))
+
+    def linear(self) -> bool:
+        """Whether the value of two periods together is the sum of their values."""
+        return self.operation in ("+", "-") and all(operand.linear() for operand in self.operands)
 
     def words(self) -> str:
         """The formula as people write it: ``won / (won + lost)``."""
@@ -115,10 +120,10 @@ class Inverse(Formula):
 class Part(Formula):
     """A number summed over the rows of a source.
 
-    ``expression`` is what a row adds; ``window`` which rows belong to a period: those in it (``period``), all before
-    its end (``point``), those of the twelve months before its end (``year``), or those standing at the start of
-    either (``start``, ``year_start``). ``stat`` is ``sum``, ``median`` or ``distinct`` (of ``key``, where
-    ``condition`` holds).
+    ``expression`` is what a row adds; ``window`` which rows belong to a period: those in it (``period``; up to now:
+    ``so_far``), all before its end (``point``) or start (``before``), those of the twelve months (``year``) or 90 days
+    (``quarter``) before its end, or those standing at the start of the period or of the twelve months (``start``,
+    ``year_start``). ``stat`` is ``sum``, ``median``, ``p90`` or ``distinct`` (of ``key``, where ``condition`` holds).
     """
 
     name: str = ""
@@ -126,7 +131,7 @@ class Part(Formula):
     expression: str = "count"
     unit: Unit = "count"
     window: Window = "period"
-    stat: Literal["sum", "median", "distinct"] = "sum"
+    stat: Literal["sum", "median", "p90", "distinct"] = "sum"
     key: str = ""
     condition: str = ""
     evidence: str = "event"
@@ -142,8 +147,12 @@ class Part(Formula):
     def parts(self) -> tuple["Part", ...]:
         return (self,)
 
+    def linear(self) -> bool:
+        return self.stat == "sum" and self.window in ("period", "so_far") and not self.weighted
+
     def words(self) -> str:
         return self.name
 
 
 DAY_MS: Final = Constant(number=86_400_000)
+MINUTE_MS: Final = Constant(number=60_000)

@@ -42,7 +42,7 @@ class Kpi:
     @property
     def kind(self) -> str:
         """``stock`` where it stands at a moment, ``flow`` where it belongs to a period."""
-        return "flow" if any(part.window in ("period", "start") for part in self.formula.parts()) else "stock"
+        return "flow" if any(part.window in ("period", "so_far", "start") for part in self.formula.parts()) else "stock"
 
     @property
     def dims(self) -> frozenset[str]:

@@ -41,17 +41,23 @@ _UNITS: Final = {
     "count": "a count",
     "ratio": "a share; 1 is all",
     "days": "days of 24 hours",
+    "minutes": "minutes",
     "per_day": "for each rep and working day",
     "score": "points from -100 to 100",
     "ms": "milliseconds",
+    "any": "in the unit of the KPI that the row is about",
 }
 _WINDOWS: Final = {
     "period": "in the period",
     "point": "until the period's end",
+    "so_far": "in the period, up to now",
+    "before": "until the period's start",
+    "quarter": "in the 90 days before the period's end",
     "year": "in the twelve months before the period's end",
     "start": "standing at the period's start",
     "year_start": "standing twelve months before the period's end",
 }
+_STATS: Final = {"sum": "", "median": "median of ", "p90": "90th percentile of "}
 _SPECIAL: Final = {
     "rep_days": "reps in place times working days of the tenant's calendar",
     "lifespan": "the setting `SALESTREAM_CUSTOMER_LIFESPAN_YEARS`",
@@ -96,7 +102,7 @@ def _section(kpi: Kpi) -> str:
 def _part(part: Part) -> str:
     if part.source is None:
         return f"| `{part.name}` | {_SPECIAL[part.special]} | | {_WINDOWS[part.window]} |"
-    added = {"sum": "", "median": "median of ", "distinct": f"different values of `{part.key}`"}[part.stat]
+    added = _STATS.get(part.stat, f"different values of `{part.key}`")
     added += f", where `{part.condition}`" if part.condition else ""
     added += "" if part.stat == "distinct" else f"`{part.expression}`"
     added += " times the probability in force" if part.weighted else ""

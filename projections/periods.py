@@ -161,6 +161,15 @@ def a_year_before(at_ms: int, calendar: Calendar) -> int:
     return to_ms(earlier.replace(tzinfo=calendar.zone(at_ms)).astimezone(UTC))
 
 
+def days_before(at_ms: int, days: int, calendar: Calendar) -> int:
+    """The moment that many days earlier, at the same time of day."""
+    if at_ms in FOREVER:
+        return at_ms
+    local = to_moment(at_ms).astimezone(calendar.zone(at_ms))
+    earlier = datetime.combine(local.date() - timedelta(days=days), local.time())
+    return to_ms(earlier.replace(tzinfo=calendar.zone(at_ms)).astimezone(UTC))
+
+
 def wall_ms(at_ms: int, calendar: Calendar) -> int:
     """What the tenant's clock on the wall shows at a moment, written as if it were UTC."""
     if at_ms in FOREVER:

@@ -13,9 +13,9 @@ from typing import Any, Final
 from events.currencies import EXPONENTS
 from projections.definitions import Calendar, Definitions
 from projections.formula import Part
-from projections.periods import FOREVER, Period, a_year_before, wall_ms
+from projections.periods import FOREVER, Period, a_year_before, days_before, wall_ms
 from projections.question import Question
-from projections.sources import Source, postings, standing, together
+from projections.sources import Source, nearest_rank, postings, standing, together
 
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
@@ -30,6 +30,7 @@ _WEIGHT: Final = {
     "own": "p.probability_ppm >= 0",
 }
 """Whose probability a line is weighted with: its stage's, or its deal's own, which the engine multiplies with."""
+TRAILING_DAYS: Final = 90
 _WITHIN: Final = "p.at_ms >= {lo:Int64} AND p.at_ms < {hi:Int64}"
 
 
@@ -57,6 +58,12 @@ def spans(part: Part, periods: Sequence[Period], now_ms: int, calendar: Calendar
         match part.window:
             case "point":
                 found.append(Span(FOREVER[0], end))
+            case "before":
+                found.append(Span(FOREVER[0], min(period.from_ms, end)))
+            case "so_far":
+                found.append(Span(min(period.from_ms, end), end))
+            case "quarter":
+                found.append(Span(days_before(end, TRAILING_DAYS, calendar), end))
             case "year" | "year_start":
                 found.append(Span(a_year_before(end, calendar), end))
             case _:
@@ -72,8 +79,11 @@ def edges(windows: Sequence[Span]) -> list[int]:
 class Planner:
     """Builds the statements of one question."""
 
-    def __init__(self, question: Question, tenant: str, position: int, definitions: Definitions, currency: str) -> None:
+    def __init__(
+        self, question: Question, tenant: str, position: int, now_ms: int, definitions: Definitions, currency: str
+    ) -> None:
         self._question = question
+        self._now_ms = now_ms
         self._definitions = definitions
         self.currency: Final = currency
         self._rates, self.scale = _scaled(definitions.rates(currency), currency)
@@ -96,7 +106,7 @@ class Planner:
         return _select(_aggregate(parts, groups, body), self._parameters(source, windows))
 
     def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
-        """Rows of (event, book, entity, customer, currency, unrated moment, pipeline, stage, own, value).
+        """Rows of (event, book, entity, what is counted once, currency, unrated moment, pipeline, stage, own, value).
 
         They are what makes one cell, with the lines that came to nothing.
         """
@@ -104,11 +114,11 @@ class Planner:
         assert source is not None
         money = ("p.currency", _UNRATED) if part.unit == "money" else ("''", "0")
         weight = _WEIGHT.values() if part.weighted else ("''", "''", "0")
-        customer = "p.customer" if source.lasts else "''"
-        told = (f"p.{part.evidence}", "p.book", "p.entity", customer, *money, *weight)
+        subject = f"p.{part.key}" if part.stat == "distinct" else "p.customer" if source.profiled else "''"
+        told = (f"p.{part.evidence}", "p.book", "p.entity", subject, *money, *weight)
         groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
         counted = f"countIf({part.condition or 'p.count > 0'})"
-        value = {"sum": _value(part), "median": f"any({part.expression})"}.get(part.stat, counted)
+        value = {"sum": _value(part), "distinct": counted}.get(part.stat, f"any({part.expression})")
         where = f"{self._within(source)}{self._filters(source)}{self._matching(source)}"
         rows = self._rows(source, [part])
         sql = f"SELECT {groups}, {value} AS contribution FROM {rows} WHERE {where} GROUP BY ALL ORDER BY its_0"
@@ -139,7 +149,8 @@ class Planner:
         each = f"SELECT * EXCEPT places, arrayJoin(places) AS place FROM ({source.sql(wanted)})"
         window = "{starts:Array(Int64)}[place + 1] AS s, {ends:Array(Int64)}[place + 1] AS e"
         standing = f"SELECT *, {window} FROM ({each})"
-        return f"({standing}) AS p{self._profiles(source)}{self._organisation(source)}"
+        profiles = self._profiles(source) if source.profiled else ""
+        return f"({standing}) AS p{profiles}{self._organisation(source)}{_exchange(parts)}"
 
     def _asked(self, source: Source) -> list[str]:
         told = [*self._question.by, *(name for name, _ in self._question.where)]
@@ -150,17 +161,17 @@ class Planner:
         names = ["attributes" if name.startswith("attributes.") else name for name in self._asked(source)]
         if "rep_id" in source.dims and any(name in _ORG for name in names):
             names.append("rep_id")
-        if source.lasts and "region" in names:
+        if source.profiled and "region" in names:
             names += ["rep_id", "basis_ms"]
         return tuple(name for name in dict.fromkeys(names))
 
     def _organisation(self, source: Source) -> str:
         """Assignments in force fill what an event does not tell of its rep's team and region."""
-        of_reps = "rep_id" in source.dims or source.lasts
+        of_reps = "rep_id" in source.dims or source.profiled
         if not of_reps or not any(name in _ORG for name in self._asked(source)):
             return ""
         return f""" ASOF LEFT JOIN {_table("assigned", "a_rep", "a_ms", "a_team_id", "a_region", "a_manager_id")} AS a
-            ON p.rep_id = a.a_rep AND p.basis_ms >= toInt64OrZero(a.a_ms)"""
+            ON p.rep_id = a.a_rep AND p.{source.placed} >= toInt64OrZero(a.a_ms)"""
 
     def _assigned(self, source: Source) -> str:
         """Who belonged where from when on, of what the question needs of it."""
@@ -184,7 +195,7 @@ class Planner:
     def _expression(self, source: Source, name: str) -> str:
         if name.startswith("attributes."):
             return f"p.attributes[{{key{self._asked(source).index(name)}:String}}]"
-        if source.lasts and name in _OF_CUSTOMER:
+        if source.profiled and name in _OF_CUSTOMER:
             told = "if(p.region != '', p.region, a.a_region)" if name == "region" else "p.segment"
             return f"if(f.f_{name} != '', f.f_{name}, {told})"
         if "rep_id" in source.dims and name == "manager_id":
@@ -228,7 +239,9 @@ class Planner:
         told: dict[str, Any] = dict(self.base) | {"edges": between, "lo": between[0], "hi": between[-1]}
         told |= {"wall_edges": wall, "wall_lo": wall[0], "wall_hi": wall[-1]}
         told |= {"starts": [window.start for window in windows], "ends": [window.end for window in windows]}
-        told |= {"places": list(range(len(windows)))}
+        told |= {"places": list(range(len(windows))), "now": self._now_ms + 1}
+        told |= {"wall_starts": [wall_ms(window.start, self._definitions.calendar) for window in windows]}
+        told |= {"wall_ends": [wall_ms(window.end, self._definitions.calendar) for window in windows]}
         told["rates"] = _rows_of((name, *rate) for name, rates in self._rates.items() for rate in rates)
         told["assigned"] = self._assigned(source)
         told |= self._stages(max(window.end for window in windows))
@@ -303,18 +316,22 @@ def _select(sql: str, parameters: Mapping[str, Any]) -> Select:
 
 def _aggregate(parts: Sequence[Part], groups: list[str], body: str) -> str:
     told = ", ".join(groups)
-    if all(part.stat != "median" for part in parts):
+    if all(part.stat not in _RANKED for part in parts):
         values = ", ".join(f"{_value(part)} AS value{place}" for place, part in enumerate(parts))
         return f"SELECT {told}, {values} {body} GROUP BY ALL"
     names = ", ".join(group.rpartition(" AS ")[2] for group in groups)
-    median = next(part for part in parts if part.stat == "median")
-    keys = ", ".join(f"p.{key.strip()}" for key in median.key.split(","))
-    one = f"SELECT {told}, any({median.expression}) AS one, sum(p.count) AS n {body} GROUP BY {names}, {keys}"
-    values = ", ".join(_MEDIAN if part.stat == "median" else "sum(n)" for part in parts)
+    ranked = next(part for part in parts if part.stat in _RANKED)
+    keys = ", ".join(f"p.{key.strip()}" for key in ranked.key.split(","))
+    one = f"SELECT {told}, any({ranked.expression}) AS one, sum(p.count) AS n {body} GROUP BY {names}, {keys}"
+    values = ", ".join(_RANKED.get(part.stat, "sum(n)") for part in parts)
     return f"SELECT {names}, {values} FROM ({one}) GROUP BY ALL"
 
 
-_MEDIAN: Final = "quantileExactInclusiveIf(0.5)(one, n > 0)"
+_RANKED: Final = {
+    "median": "quantileExactInclusiveIf(0.5)(one, n > 0)",
+    "p90": f"if(countIf(n > 0) = 0, nan, toFloat64({nearest_rank('groupArrayIf(one, n > 0)')}))",
+}
+"""Statistics of what is in order, by name."""
 
 
 def _only(part: Part) -> str:

@@ -12,7 +12,7 @@ from projections.periods import GRAINS
 
 ALIASES: Final = {
     "rep": "rep_id", "team": "team_id", "manager": "manager_id", "deal_id": "deal", "lead_id": "lead",
-    "customer_id": "customer", "respondent_id": "respondent",
+    "customer_id": "customer", "respondent_id": "respondent", "course": "category",
 }  # fmt: skip
 ENTITIES: Final = frozenset({"deal", "lead", "customer", "respondent"})
 """Dimensions with a value for each entity: their empty rows are left out of an answer."""

@@ -65,11 +65,11 @@ class Receipts:
         rows = self._rows(self._planner.evidence(part, window, cell))
         entities, customers = {row[2] for row in rows}, {row[3] for row in rows if row[3]}
         counted: set[str] = set()
-        for event, book, entity, customer, currency, unrated_ms, *weight, contribution in rows:
+        for event, book, entity, subject, currency, unrated_ms, *weight, contribution in rows:
             value: Value = Fraction(contribution)
             if part.stat == "distinct" and contribution:
-                value = Fraction(customer not in counted)
-                counted.add(customer)
+                value = Fraction(subject not in counted)
+                counted.add(subject)
             if part.unit == "money":
                 value = self._asker.converted(contribution, currency, unrated_ms, self._planner)
                 if currency != self._planner.currency:

@@ -47,6 +47,10 @@ class Source:
     """For postings as they stand: which ones."""
     lasts: Literal["", "start", "end"] = ""
     """For rows that last: they tell the windows (``places``) they belong to, as they stand at the start or end of."""
+    profiled: bool = False
+    """Rows of customers, whose region and segment are those in force at the window."""
+    placed: str = "basis_ms"
+    """The moment whose organisation applies."""
 
 
 def lines(*measures: str, dims: frozenset[str], words: str, also: str = "1", **more: Any) -> Source:
@@ -93,6 +97,12 @@ def standing(which: str, columns: Iterable[str]) -> str:
 def _first_by(select: str, order: str, each: str) -> str:
     """The first row of each, in an order. Much faster here than argMin."""
     return f"{select} ORDER BY {order} LIMIT 1 BY {each}"
+
+
+def nearest_rank(values: str, presorted: bool = False) -> str:
+    """The 90th percentile of an array of whole numbers: the smallest that 90 % of them do not exceed. It is exact."""
+    ordered = values if presorted else f"arraySort({values})"
+    return f"{ordered}[intDiv(9 * length({values}) + 9, 10)]"
 
 
 def _columns(wanted: Iterable[str]) -> str:
@@ -244,6 +254,21 @@ def _buyers(wanted: Columns) -> str:
         WHERE notEmpty(bought_in) GROUP BY customer{_columns(also)}"""
 
 
+def _repeaters(wanted: Columns) -> str:
+    """The same of any time before the end, with how many purchases each customer kept by then (``times``)."""
+    also = _without(wanted, "customer", "basis_ms")
+    own = ("event", "book", "entity", *also, *(["basis_ms"] if "basis_ms" in wanted else []))
+    names = "".join(f", b.{place} AS {name}" for place, name in enumerate(own, 3))
+    bought = _purchases(("won", "order"), _without(wanted, "customer"))
+    kept = "arrayMap(e -> arrayCount(b -> b.1 < e AND b.2 >= e, bought), {ends:Array(Int64)})"
+    return f"""
+        SELECT customer{names}, 1 AS count, times, {_places("b.1 < e AND b.2 >= e")} AS places
+        FROM (
+            SELECT customer, groupArray((at_ms, back_ms, {", ".join(own)})) AS bought, {kept} AS times
+            FROM ({bought}) GROUP BY customer)
+        ARRAY JOIN bought AS b"""
+
+
 def _members(wanted: Columns) -> str:
     """Customers, from the purchase or return that made them active to their leaving or its being taken back."""
     also = _without(wanted, "customer")
@@ -304,6 +329,7 @@ SATISFIED: Final = lines(
 NPS: Final = lines("answer", dims=ANSWER, also="kind = 'nps'", words="nps answers")
 PROMOTERS: Final = lines("answer", dims=ANSWER, also="kind = 'nps' AND outcome = 'promoter'", words="promoters")
 DETRACTORS: Final = lines("answer", dims=ANSWER, also="kind = 'nps' AND outcome = 'detractor'", words="detractors")
+COLLABORATION: Final = lines("answer", dims=ANSWER, also="kind = 'collaboration'", words="answers about collaboration")
 
 CYCLES: Final = Source(
     "cycles",
@@ -353,6 +379,17 @@ BUYERS: Final = Source(
     _buyers,
     related=_OF_CUSTOMERS,
     lasts="end",
+    profiled=True,
+)
+REPEATERS: Final = Source(
+    "repeaters",
+    "customers with the purchases that they kept",
+    CUSTOMER,
+    ("won", "order", "order_returned"),
+    _repeaters,
+    related=_OF_CUSTOMERS,
+    lasts="end",
+    profiled=True,
 )
 MEMBERS: Final = Source(
     "members",
@@ -362,6 +399,7 @@ MEMBERS: Final = Source(
     _members,
     related=_OF_CUSTOMERS,
     lasts="start",
+    profiled=True,
 )
 _SUPERSEDED: Final = "superseded by a later answer of the same respondent"
 LATEST_CSAT: Final = Source(

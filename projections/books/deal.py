@@ -6,7 +6,7 @@ and amount of what is open, by stage), ``won`` (count, amount and cost), ``lost`
 
 A line that enters the pipeline says how in ``kind``: ``created``, ``reopened``, or in place of a line that leaves with
 the same event ``same``, ``raised`` or ``lowered``, with the former amount in ``cost``, or where that has another
-currency ``replaced``, and the leaving one ``dropped``. Its ``until_ms`` is the day on which the deal is expected to close.
+currency ``replaced``, and the leaving one ``dropped``. Its ``until_ms`` is the day on which the deal should close.
 """
 
 from datetime import date

@@ -26,6 +26,15 @@ active = count_of("active_customers", sources.BUYERS, window="year", stat="disti
 lifespan = Part(name="lifespan_years", special="lifespan", window="year")
 year_cac = year_spend / year_new
 clv = ((year_sales - year_refunds) / active) * Inverse(rate=left_in_year / at_year_start, fallback=lifespan) - year_cac
+bought = count_of("customers", sources.REPEATERS, window="point", stat="distinct", key="customer")
+again = count_of(
+    "repeaters",
+    sources.REPEATERS,
+    window="point",
+    stat="distinct",
+    key="customer",
+    condition="times[place + 1] > 1",
+)
 
 KPIS: Final = (
     Kpi(
@@ -77,5 +86,12 @@ KPIS: Final = (
         count_of("churned", sources.CHURNS),
         "count",
         "lower",
+    ),
+    Kpi(
+        "repeat_purchase_rate",
+        "复购率",
+        "Of the customers who ever kept a purchase (win or order), the share that kept two or more.",
+        again / bought,
+        "ratio",
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from projections import sources
+from projections import deal_sources, sources
 from projections.formula import DAY_MS, Part
 from projections.kpi import Kpi, count_of, money_of
 from projections.kpis.money import bookings
@@ -21,6 +21,16 @@ cycle_median = Part(
 )
 won_n = count_of("n", sources.WINS)
 from_deal = Part(name="cycle_ms", source=sources.WINS, expression="count * (until_ms - since_ms)", unit="ms")
+shared = count_of("shared", deal_sources.SHARED_WINS, expression="count * shared")
+all_won = count_of("won", deal_sources.SHARED_WINS)
+open_now = count_of("open_deals", sources.PIPELINE, window="point")
+late_won, late_lost = (
+    count_of("won", sources.WINS, window="quarter"),
+    count_of("lost", sources.LOSSES, window="quarter"),
+)
+late_bookings = money_of("bookings", sources.WINS, window="quarter")
+late_cycle = Part(name="cycle_ms", source=sources.CYCLES, expression="count * cycle_ms", unit="ms", window="quarter")
+late_n = count_of("n", sources.CYCLES, window="quarter")
 
 KPIS: Final = (
     Kpi("deals_created", "新增商机数", "Deals opened.", count_of("deals", sources.CREATED), "count"),
@@ -67,5 +77,21 @@ KPIS: Final = (
         "Of the value closed in the period, the share won.",
         won_value / (won_value + lost_value),
         "ratio",
+    ),
+    Kpi(
+        "shared_wins",
+        "协作赢单占比",
+        "Of the deals won, the share that two reps or more owned or were in touch about, until the win.",
+        shared / all_won,
+        "ratio",
+        "neither",
+    ),
+    Kpi(
+        "sales_velocity",
+        "销售速度",
+        "Bookings a day that the open deals promise: open deals times win rate times average deal size over the sales "
+        "cycle in days; the last three of the trailing 90 days.",
+        open_now * (late_won / (late_won + late_lost)) * (late_bookings / late_won) / (late_cycle / late_n / DAY_MS),
+        "money",
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from projections import sources
+from projections import deal_sources, sources
 from projections.formula import DAY_MS, Part
 from projections.kpi import Kpi, count_of, money_of
 
@@ -20,6 +20,28 @@ visit_median = Part(
     unit="ms",
     stat="median",
     key="entity, event, visit_ms",
+)
+
+
+def _flow(name: str, expression: str) -> Part:
+    return money_of(name, sources.PIPELINE, expression, window="so_far")
+
+
+start = money_of("start", sources.PIPELINE, window="before")
+end = money_of("end", sources.PIPELINE, window="point")
+new = _flow("new", "if(kind = 'created', amount, 0)")
+increased = _flow("increased", "multiIf(kind = 'raised', amount - cost, kind = 'replaced', amount, 0)")
+decreased = _flow("decreased", "multiIf(kind = 'lowered', cost - amount, kind = 'dropped', -amount, 0)")
+gone_won = _flow("won", "if(outcome = 'won', -amount, 0)")
+gone_lost = _flow("lost", "if(outcome = 'lost', -amount, 0)")
+back = _flow("reopened", "if(kind = 'reopened', amount, 0)")
+moved = _flow(
+    "moved",
+    "multiIf(kind IN ('same', 'raised', 'lowered'), cost, kind = '' AND outcome IN ('moved', 'changed'), amount, 0)",
+)
+stalled = Part(name="stalled", source=deal_sources.STALLED, window="point", stat="distinct", key="deal")
+stalled_ms = Part(
+    name="age_ms", source=deal_sources.STALLED, window="point", expression="count * (e - 1 - since_ms)", unit="ms"
 )
 
 KPIS: Final = (
@@ -79,5 +101,24 @@ KPIS: Final = (
         "Amount of open deals times the probability in force: the deal's own, else its stage's.",
         money_of("pipeline", sources.PIPELINE, window="point", weighted=True),
         "money",
+    ),
+    Kpi(
+        "pipeline_bridge",
+        "商机金额变动",
+        "How the pipeline came to its end: its start, what is new, increased, reopened or came from elsewhere, less "
+        "what decreased, was won or lost. Moved: between stages or owners, and to the rate of the day.",
+        start + new + increased + back + moved - decreased - gone_won - gone_lost,
+        "money",
+        "neither",
+        also=(end,),
+    ),
+    Kpi(
+        "stalled_deals",
+        "停滞商机",
+        "Open deals that stand in their stage longer than 90 % of all finished visits to it did (nearest rank).",
+        stalled,
+        "count",
+        "lower",
+        also=(stalled_ms,),
     ),
 )

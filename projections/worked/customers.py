@@ -49,5 +49,15 @@ EXAMPLES: Final[dict[str, Example]] = {
         2,
         "C-1 and C-2; that C-2 came back is another matter.",
     ),
+    "repeat_purchase_rate": Example(
+        (
+            order("2026-02-10", "O-1", "80.00", "C-1"),
+            order("2026-03-02", "O-2", "80.00", "C-1"),
+            order("2026-03-03", "O-3", "80.00", "C-2"),
+            order("2026-04-10", "O-4", "80.00", "C-2"),
+        ),
+        Fraction(1, 2),
+        "C-1 bought twice until the end of March, C-2 once.",
+    ),
 }
 """By the KPI's id."""

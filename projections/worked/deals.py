@@ -5,7 +5,7 @@ from typing import Final
 
 from events.deals import DealReopened
 from events.samples import sample
-from projections.example import Example, created, lead, lost, on, won
+from projections.example import Example, created, lead, lost, on, touched, won
 
 _TWO_WINS: Final = (won("2026-03-02", "D-1", "60000.00"), won("2026-03-20", "D-2", "40000.00"))
 _CLOSED: Final = (
@@ -63,6 +63,27 @@ EXAMPLES: Final[dict[str, Example]] = {
         (won("2026-03-02", "D-1", "30000.00"), created("2026-03-02", "D-2", "10000.00"), lost("2026-03-09", "D-2")),
         Fraction(3, 4),
         "30,000 won / (30,000 won + 10,000 lost).",
+    ),
+    "shared_wins": Example(
+        (
+            created("2026-03-02", "D-1", rep_id="rep-8"),
+            touched("2026-03-09", "call", deal_id="D-1"),
+            won("2026-03-20", "D-1", "10000.00"),
+            won("2026-03-20", "D-2", "10000.00", rep_id="rep-7"),
+        ),
+        Fraction(1, 2),
+        "rep-8 owned D-1 and rep-7 called; D-2 is of rep-7 alone.",
+    ),
+    "sales_velocity": Example(
+        (
+            created("2026-03-01", "D-1"),
+            won("2026-03-11", "D-1", "10000.00"),
+            lost("2026-03-20", "D-2"),
+            created("2026-03-20", "D-3"),
+            created("2026-03-21", "D-4"),
+        ),
+        "1000.00",
+        "2 open deals * 1 won of 2 closed * 10,000 each / 10 days: 1,000 a day.",
     ),
 }
 """By the KPI's id."""

@@ -76,5 +76,25 @@ EXAMPLES: Final[dict[str, Example]] = {
         "66000.00",
         "60,000 * 0.5 of its stage + 40,000 * 0.9 of its own.",
     ),
+    "pipeline_bridge": Example(
+        (
+            created("2026-02-10", "D-1", "60000.00"),
+            created("2026-03-02", "D-2", "40000.00"),
+            on("2026-03-09", sample(DealUpdated, deal_id="D-1", amount="70000.00")),
+            won("2026-03-20", "D-2", "40000.00"),
+        ),
+        "70000.00",
+        "start 60,000 + new 40,000 + increased 10,000 - won 40,000.",
+    ),
+    "stalled_deals": Example(
+        (
+            created("2026-03-02", "D-1"),
+            moved("2026-03-06", "D-1", "proposal"),
+            created("2026-03-10", "D-2"),
+            created("2026-03-30", "D-3"),
+        ),
+        1,
+        "the one finished visit to qualified took 4 days; D-2 stands there since 22 days, D-3 since 2, D-1 elsewhere.",
+    ),
 }
 """By the KPI's id."""
