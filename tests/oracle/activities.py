@@ -7,6 +7,7 @@ from fractions import Fraction
 from events.activities import TouchpointLogged
 from events.currencies import EXPONENTS
 from events.leads import LeadCreated, LeadDisqualified, LeadQualified
+from events.people import TrainingCompleted
 from events.spend import SpendRecorded
 from events.surveys import SurveyAnswered
 from tests.oracle.days import Stretch
@@ -25,6 +26,16 @@ class Answer:
     respondent: str
     share: Fraction
     dims: Dims
+
+
+@dataclass(frozen=True)
+class Training:
+    """A completed course, and what was gained as a share of the best score."""
+
+    at: int
+    rep_id: str
+    dims: Dims
+    gain: Fraction | None
 
 
 def leads(past: Past) -> list[Line]:
@@ -53,6 +64,18 @@ def touchpoints(past: Past) -> list[Line]:
         dims |= {name: value for name, value in ids.items() if value is not None}
         if not touch.automated:
             found.append(Line("touchpoints", fact.at_ms, past.placed(dims, fact.at_ms)))
+    return found
+
+
+def trainings(past: Past) -> list[Training]:
+    """Every training, in order."""
+    found = []
+    for fact, done in past.of(TrainingCompleted):
+        dims = past.placed(learned({"rep_id": done.rep_id, "category": done.course}, done), fact.at_ms)
+        gain = None
+        if done.pre_score is not None and done.post_score is not None and done.max_score is not None:
+            gain = (Fraction(done.post_score) - Fraction(done.pre_score)) / Fraction(done.max_score)
+        found.append(Training(fact.at_ms, done.rep_id, dims, gain))
     return found
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.envelope import Fact
+from tests.oracle.catalogue import FORMULAS, PARTS
 from tests.oracle.days import BEGINNING, END
-from tests.oracle.kpis import FORMULAS, PARTS
 from tests.oracle.past import Dims, Past
 from tests.oracle.window import Cell, Query, Story, Value, Window, buyers, combined, no, standing
 
@@ -34,12 +34,14 @@ def cells_of(story: Story, query: Query, windows: Sequence[Window]) -> list[Cell
     dims += [span.dims for span in story.spans]
     dims += [entry.dims for deal in story.deals for entry in deal.entries]
     dims += [exit_.dims for deal in story.deals for exit_ in deal.exits]
+    dims += [flow.dims for flow in story.flows]
+    dims += [training.dims for training in story.trainings]
     dims += [answer.dims for answer in story.answers]
     dims += [stint.dims for stint in story.past.stints()]
     for window in windows:
         dims += [at for at, _ in standing(window, window.stretch.start)]
         dims += [at for at, _ in standing(window, window.year.start)]
-        dims += [at for _, at in buyers(window)]
+        dims += [at for _, at in buyers(window, BEGINNING)]
     return sorted({windows[0].cell(each) for each in dims}, key=lambda cell: [value or "" for value in cell])
 
 

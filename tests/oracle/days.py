@@ -57,10 +57,19 @@ class Days:
 
     def year_before(self, at: int) -> int:
         """The same local day and time a year before; 28 February for 29 February."""
+        if at == BEGINNING:
+            return at
         local = self.local(at)
         leap = (local.month, local.day) == (2, 29)
         day = date(local.year - 1, local.month, 28 if leap else local.day)
         return to_ms(datetime.combine(day, local.time(), self.zone(at)).astimezone(UTC))
+
+    def days_before(self, at: int, days: int) -> int:
+        """The same local time that many days before."""
+        if at == BEGINNING:
+            return at
+        local = self.local(at)
+        return to_ms(datetime.combine(local.date() - timedelta(days=days), local.time(), self.zone(at)).astimezone(UTC))
 
     def moment(self, text: str) -> int:
         """A day, month, quarter or year begins at its first midnight; anything else is a moment with its offset."""

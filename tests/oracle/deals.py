@@ -1,7 +1,7 @@
 """Deals, replayed one event at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from events.activities import TouchpointLogged
@@ -28,6 +28,21 @@ class Span:
     dims: Dims
     amount: Money
     probability: Fraction | None
+    expected: str | None
+    """The date on which it should close."""
+    entered: int
+    """When it entered its stage."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What came into the pipeline or went out of it, and why; its amount at the rate of a moment of its own."""
+
+    what: str
+    at: int
+    dims: Dims
+    amount: Money
+    rated: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,10 @@ class Deal:
     amount: Money = NOTHING
     cost: Money = NOTHING
     probability: Fraction | None = None
+    expected: str | None = None
     created: int | None = None
+    created_at: int = 0
+    """The position of the event that created it."""
     created_dims: Dims = field(default_factory=dict)
     visit: tuple[Stage, int] | None = None
     won: tuple[Money, Money] = (NOTHING, NOTHING)
@@ -97,6 +115,9 @@ class Deal:
     """Value, reason and competitor of the standing loss."""
     lines: list[Line] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    owners: list[tuple[int, str]] = field(default_factory=list)
+    """Who had it while it was open or when it was won."""
     entries: list[Entry] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     seen: object = None
@@ -112,6 +133,7 @@ class Deal:
             self._learn(event)
             if self.created is None:
                 self.created, self.created_dims, self.status = at, self._dims(at), "open"
+                self.created_at = fact.position
                 self._line("deals_created", at)
             if isinstance(event, DealWon):
                 self._win(fact)
@@ -121,7 +143,8 @@ class Deal:
                 self._take_back(at)
                 self.status = "open"
             self._correct(at)
-            self._look(at)
+            self._look(fact)
+            self._own(fact)
             self._buy(fact)
         return self
 
@@ -142,6 +165,7 @@ class Deal:
         if isinstance(event, DealCreated | DealUpdated):
             told = {"stage": event.stage, "pipeline": event.pipeline, "lead": event.lead_id}
             self.told |= {name: value for name, value in told.items() if value is not None}
+            self.expected = event.expected_close or self.expected
         if isinstance(event, DealCreated | DealUpdated | DealWon):
             if event.customer_id is not None:
                 self.told["customer"] = event.customer_id
@@ -204,8 +228,9 @@ class Deal:
                 self._line(what, at, after[0], after[1])
         self.won = worth
 
-    def _look(self, at: int) -> None:
+    def _look(self, fact: Fact) -> None:
         """Follow the deal through stages and pipeline."""
+        at = fact.at_ms
         now = (self.told.get("pipeline"), self.told.get("stage")) if self.status == "open" else None
         if self.visit and self.visit[0] != now:
             left, since = self.visit
@@ -216,18 +241,55 @@ class Deal:
             for entry in self.entries:
                 entry.after.append(now)
             self.entries.append(Entry(self.id, at, now, self._dims(at), []))
-        self._hold(at)
+        self._hold(fact)
 
-    def _hold(self, at: int) -> None:
+    def _hold(self, fact: Fact) -> None:
+        at = fact.at_ms
         last = self.spans[-1] if self.spans and self.spans[-1].until is None else None
-        seen = ({**self.told, "deal": self.id}, self.amount, self.probability)
+        seen = ({**self.told, "deal": self.id}, self.amount, self.probability, self.expected)
         if self.status == "open" and last and seen == self.seen:
             return
         if last:
-            self.spans[-1] = Span(self.id, last.since, at, last.dims, last.amount, last.probability)
+            self.spans[-1] = replace(last, until=at)
         if self.status == "open":
+            assert self.visit is not None
             self.seen = seen
-            self.spans.append(Span(self.id, at, None, self._dims(at), self.amount, self.probability))
+            told = self._dims(at), self.amount, self.probability, self.expected
+            self.spans.append(Span(self.id, at, None, *told, self.visit[1]))
+        self._flow(fact, last, self.spans[-1] if self.status == "open" else None)
+
+    def _flow(self, fact: Fact, last: Span | None, now: Span | None) -> None:
+        """What the pipeline loses with ``last`` and gains with ``now``."""
+
+        def flow(what: str, span: Span, amount: Fraction) -> None:
+            self.flows.append(Flow(what, fact.at_ms, span.dims, (amount, span.amount[1]), span.since))
+
+        if last and not now:
+            flow(self.status, last, last.amount[0])
+        elif now and not last:
+            flow("new" if self.created_at == fact.position else "reopened", now, now.amount[0])
+        elif now and last and now.amount[1] != last.amount[1]:
+            flow("decreased", last, last.amount[0])
+            flow("increased", now, now.amount[0])
+        elif now and last:
+            change = now.amount[0] - last.amount[0]
+            flow("moved", last, -last.amount[0])
+            flow("moved", now, last.amount[0])
+            flow("increased" if change > 0 else "decreased", now, abs(change))
+
+    def _own(self, fact: Fact) -> None:
+        rep = self.told.get("rep_id")
+        won = isinstance(fact.data, DealWon) and self.cycles[2] == fact.at_ms
+        if rep and (self.status == "open" or won or self.created_at == fact.position):
+            self.owners.append((fact.at_ms, rep))
+
+    def shared(self, won: int) -> bool:
+        """Whether two reps or more owned the deal or were in touch about it, until a moment at which it was won."""
+        reps = {rep for at, rep in self.owners if at <= won}
+        for fact, touch in self.past.of(TouchpointLogged):
+            if touch.deal_id == self.id and fact.at_ms <= won and not touch.automated:
+                reps.add(touch.rep_id)
+        return len(reps) > 1
 
     def _buy(self, fact: Fact) -> None:
         """A win above nothing is a purchase of its customer until it is taken back."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from tests.oracle import activities, customers
 from tests.oracle.days import Stretch
-from tests.oracle.deals import Deal, Purchase, Span, deals
+from tests.oracle.deals import Deal, Flow, Purchase, Span, deals
 from tests.oracle.orders import Order, orders
 from tests.oracle.past import Dims, Line, Past
 
@@ -82,6 +82,14 @@ class Story:
         return activities.answers(self.past)
 
     @cached_property
+    def flows(self) -> list[Flow]:
+        return [flow for deal in self.deals for flow in deal.flows]
+
+    @cached_property
+    def trainings(self) -> list[activities.Training]:
+        return activities.trainings(self.past)
+
+    @cached_property
     def lines(self) -> list[Line]:
         firsts = [first for each in self.tales for first in each.firsts]
         own = [line for each in self.tales for line in each.lines]
@@ -107,6 +115,7 @@ class Window:
         self.currency = query.currency or self.past.days.currency
         self.moment = min(stretch.end, self.past.recorded_ms + 1)
         """Stocks stand right before it."""
+        self.quarter = Stretch("quarter", self.past.days.days_before(self.moment, 90), self.moment)
         self.year = Stretch("year", self.past.days.year_before(self.moment), self.moment)
 
     def wanted(self, dims: Dims) -> bool:
@@ -177,11 +186,15 @@ def standing(window: Window, moment: int) -> list[tuple[Dims, customers.Activity
     return found
 
 
-def buyers(window: Window) -> list[tuple[str, Dims]]:
-    """Purchases of the twelve months before the moment that stand at it: customer, region and segment."""
+def buyers(window: Window, since: int | None = None) -> list[tuple[str, Dims]]:
+    """Purchases of the twelve months before the moment that stand at it: customer, region and segment.
+
+    ``since`` is another beginning than that of the twelve months.
+    """
     found: list[tuple[str, Dims]] = []
+    start = window.year.start if since is None else since
     for each in window.story.purchases:
-        inside = window.year.start <= each.since[0] < window.year.end
+        inside = start <= each.since[0] < window.year.end
         if inside and (each.until is None or each.until[0] >= window.moment):
             own = {name: value for name, value in each.dims.items() if name in ("region", "segment")}
             told = window.past.customer(each.customer, window.moment - 1)

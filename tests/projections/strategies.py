@@ -147,13 +147,17 @@ STAGE_LIST: Final = st.lists(
     max_size=3,
     unique_by=lambda stage: stage["stage"],
 )
-SCORE: Final = {"csat": ("0", "3.999", "4", "5"), "nps": ("0", "6", "6.001", "8.999", "9", "10")}
+SCORE: Final = {
+    "csat": ("0", "3.999", "4", "5"),
+    "collaboration": ("0", "3.333", "5"),
+    "nps": ("0", "6", "6.001", "8.999", "9", "10"),
+}
 
 
 @st.composite
 def surveys(draw: DrawFn) -> Data:
     """An answer to a survey, around the thresholds."""
-    kind = draw(st.sampled_from(["csat", "nps"]))
+    kind = draw(st.sampled_from(["csat", "nps", "csat", "nps", "collaboration"]))
     optional = {"customer_id": name("customer"), "deal_id": name("deal"), **DIMS}
     scores = {"kind": st.just(kind), "score": st.sampled_from(SCORE[kind])}
     return draw(data(scores, optional, {"respondent_id": name("respondent")})) | draw(
@@ -170,7 +174,7 @@ DEAL: Final = {"deal_id": name("deal")}
 REP: Final = {"rep_id": name("rep_id")}
 LINKS: Final = {"lead_id": name("lead"), "customer_id": name("customer"), **REP}
 PIPELINE: Final = {"pipeline": st.sampled_from(["default", "default", "other"])}
-DEAL_FIELDS: Final = {**PIPELINE, **LINKS, **DIMS}
+DEAL_FIELDS: Final = {**PIPELINE, **LINKS, **DIMS, "expected_close": st.sampled_from(DATES)}
 PROBABILITY: Final = {"probability": st.sampled_from(["0", "0.5", "1"])}
 CUSTOMER: Final = {"customer_id": name("customer")}
 WHY: Final = {"reason": name("reason")}
@@ -208,7 +212,16 @@ TOLD: Final[dict[str, SearchStrategy[Data]]] = {
     "spend.recorded": spends(),
     "rep.assigned": data({"rep_id": name("rep_id")}, PLACE),
     "rep.left": sampled(rep_id=name("rep_id")),
-    "training.completed": sampled(rep_id=name("rep_id"), course=st.just("Negotiation")),
+    "training.completed": st.one_of(
+        sampled(rep_id=name("rep_id"), course=name("category")),
+        sampled(
+            rep_id=name("rep_id"),
+            course=name("category"),
+            pre_score=st.sampled_from(["0", "1.5"]),
+            post_score=st.sampled_from(["0.1", "3"]),
+            max_score=st.sampled_from(["3", "10"]),
+        ),
+    ),
     "target.set": sampled(kpi=st.just("revenue"), period=st.just("2024"), value=st.just("5000")),
     "fx_rate.set": sampled(
         base=st.sampled_from(["USD", "JPY", "CNY"]),
@@ -247,6 +260,17 @@ THEMES: Final[Mapping[str, tuple[str, ...]]] = {
     "money": (*_BUYING, *["spend.recorded"] * 3, "fx_rate.set", "fx_rate.set", "rep.assigned", *_ALWAYS),
     "customers": (*_BUYING, "customer.updated", "customer.churned", "customer.churned", "customer.returned", *_ALWAYS),
     "worth": (*_BUYING, "order.placed", "customer.updated", "customer.churned", *["spend.recorded"] * 2),
+    "training": (
+        "training.completed",
+        "training.completed",
+        *["deal.won"] * 3,
+        "deal.updated",
+        *["rep.assigned"] * 2,
+        "rep.left",
+        "deal.reopened",
+        "fx_rate.set",
+        *_ALWAYS,
+    ),
     "surveys": ("survey.answered", "survey.answered", "survey.answered", "rep.assigned", *_ALWAYS),
     "reps": ("rep.assigned", "rep.left", "touchpoint.logged", *_ALWAYS),
 }
@@ -258,6 +282,10 @@ THEME_OF: Final = {
     **dict.fromkeys(["churn_rate", "retention_rate", "churned_customers", "new_customers"], "customers"),
     **dict.fromkeys(["csat", "csat/customers", "nps", "nps/latest"], "surveys"),
     **dict.fromkeys(["touchpoints", "touchpoints_per_rep_day"], "reps"),
+    **dict.fromkeys(["training_gain", "training_effect"], "training"),
+    "collaboration_score": "surveys",
+    "repeat_purchase_rate": "customers",
+    **dict.fromkeys(["speed_to_lead", "speed_to_lead/p90", "speed_to_lead/unanswered", "shared_wins"], "contacts"),
     **dict.fromkeys(["leads_created", "leads_qualified", "lead_conversion_rate", "sales_cycle_days"], "contacts"),
     **dict.fromkeys(["sales_cycle_days/median", "sales_cycle_days/from_deal"], "contacts"),
     **dict.fromkeys(["revenue", "cost", "gross_profit", "gross_margin", "spend", "net_profit"], "money"),
@@ -333,7 +361,8 @@ def queries(draw: DrawFn, kpis: tuple[str, ...] = tuple(BY_ID), positions: int =
     by += [need for need in sorted(BY_ID[kpi].needs) if need not in by]
     some = st.lists(filters(kpi), max_size=2, unique_by=lambda each: each[0])
     where = draw(st.one_of(st.just([]), st.just([]), some))
-    grain = draw(st.sampled_from(["total", "total", "total", "year", "quarter", "month", "week", "day", "hour"]))
+    hour = [] if kpi == "touchpoints_per_rep_day" else ["hour"]
+    grain = draw(st.sampled_from(["total", "total", "total", "year", "quarter", "month", "week", "day", *hour]))
     from_, to = draw(bounds(grain, bounded=kpi in STARTING))
     as_of = draw(st.one_of(st.none(), st.none(), st.none(), st.integers(0, positions).map(str), MOMENT))
     currency = draw(st.sampled_from([None, None, None, None, "CNY", "USD", "JPY"]))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from projections.catalogue import BY_ID
 from projections.question import BadQuestion
 from tests.oracle.answers import Row, ask
+from tests.oracle.catalogue import FORMULAS, PARTS
 from tests.oracle.comparison import differences
-from tests.oracle.kpis import FORMULAS, PARTS
 from tests.oracle.real_path import Backends
 from tests.oracle.window import Query
 from tests.projections.strategies import THEME_OF, CloudEvent, histories, queries
@@ -59,7 +59,19 @@ def test_any_answer_about_any_history(backends: Backends, asked: tuple[list[Clou
         assert not wrong, "\n".join([str(query), *wrong])
 
 
-STANDING = ("pipeline_value", "open_deals", "weighted_pipeline", "clv", "clv_to_cac", "churn_rate", "retention_rate")
+STANDING = (
+    "pipeline_bridge",
+    "stalled_deals",
+    "sales_velocity",
+    "repeat_purchase_rate",
+    "pipeline_value",
+    "open_deals",
+    "weighted_pipeline",
+    "clv",
+    "clv_to_cac",
+    "churn_rate",
+    "retention_rate",
+)
 FLOWS = tuple(kpi for kpi in BY_ID if kpi not in STANDING and kpi != "touchpoints_per_rep_day")
 
 
