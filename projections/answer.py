@@ -1,21 +1,23 @@
 """Answers as they leave: money as decimal strings, counts as integers, ratios as numbers. Rounded here only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from events.envelope import to_text
 from events.words import major
 from projections.ask import Answered, Row
+from projections.catalogue import BY_ID
 from projections.formula import Undefined, Unit, Value
 from projections.kpi import Kpi
+from projections.question import Question
 
 
 def as_json(answered: Answered, position: int, recorded_ms: int) -> dict[str, Any]:
     """The answer of CONTRACT section 3."""
     kpi = answered.question.kpi
     told: dict[str, Any] = {"kpi": kpi.name, "variant": kpi.variant, "unit": kpi.unit}
-    if any(part.unit == "money" for part in kpi.parts):
+    if any(part.unit in ("money", "any") for part in kpi.parts):
         told["currency"] = answered.currency
     return told | {
         "question": answered.question.as_told(),
@@ -38,14 +40,22 @@ def definition(kpi: Kpi) -> dict[str, str]:
 def row_json(answered: Answered, row: Row) -> dict[str, Any]:
     """One row: period, dimensions, value, parts, and the reason where there is no value."""
     kpi = answered.question.kpi
+    units = units_of(answered.question, row.cell)
     told: dict[str, Any] = {"period": row.period.label, **dict(zip(answered.question.by, row.cell, strict=True))}
     told["value"] = shown(row.value, kpi.unit, answered.currency)
-    told["parts"] = {part.name: shown(row.parts[part.name], part.unit, answered.currency) for part in kpi.parts}
+    told["parts"] = {part.name: shown(row.parts[part.name], units[part.name], answered.currency) for part in kpi.parts}
     if isinstance(row.value, Undefined):
         told["reason"] = row.value.reason
         if row.value.detail:
             told["missing"] = row.value.detail
     return told
+
+
+def units_of(question: Question, cell: Sequence[str | None]) -> dict[str, Unit]:
+    """The unit of each part of a cell: of what a target is set for, that of its KPI."""
+    about = next((name for dim, name in zip(question.by, cell, strict=False) if dim == "kpi"), None)
+    own = BY_ID[about].unit if about in BY_ID else "count"
+    return {part.name: own if part.unit == "any" else part.unit for part in question.kpi.parts}
 
 
 def shown(value: Value, unit: Unit, currency: str) -> str | int | float | None:

@@ -8,6 +8,7 @@ from itertools import accumulate
 from math import isfinite
 from typing import Any, Final
 
+from projections.attainment import Goals
 from projections.definitions import Calendar, Definitions, Stint
 from projections.formula import Part, Undefined, Value
 from projections.periods import FOREVER, Period, TooManyPeriods, moment, periods
@@ -63,14 +64,31 @@ class Asker:
         stretch = self.periods(question)
         if not stretch:
             return Answered(question, currency, [])
-        values: dict[str, dict[Place, Value]] = {}
-        for parts in _together(question.kpi.parts):
-            values |= self._parts(parts, stretch, planner, question)
+        values = self._values(question, stretch, planner)
         found = [
             self._row(question, stretch[number], number, cell, values)
             for number, cell in _grid(question, values, len(stretch))
         ]
         return Answered(question, currency, _ordered(question, found))
+
+    def over(self, question: Question, stretch: Sequence[Period]) -> dict[Place, Value]:
+        """The values of a question over these periods, by their number and cell, where there is anything."""
+        values = self._values(question, stretch, self.planner(question))
+        places = {place for found in values.values() for place in found}
+        return {
+            (number, cell): self._row(question, stretch[number], number, cell, values).value for number, cell in places
+        }
+
+    def goals(self, question: Question) -> Goals:
+        """The targets that a question is about."""
+        currency = question.currency or self.definitions.calendar.currency
+        return Goals(question, self.definitions, currency, self.now_ms, self.over)
+
+    def _values(self, question: Question, stretch: Sequence[Period], planner: Planner) -> dict[str, dict[Place, Value]]:
+        values: dict[str, dict[Place, Value]] = {}
+        for parts in _together(question.kpi.parts):
+            values |= self._parts(parts, stretch, planner, question)
+        return values
 
     def planner(self, question: Question) -> Planner:
         """The planner of a question, for its evidence."""
@@ -106,7 +124,10 @@ class Asker:
             raise BadQuestion("grain", f"{error}; allowed: a coarser grain or a shorter stretch") from error
 
     def _reach(self, question: Question) -> tuple[int, int] | None:
-        """The first and last moment of the postings behind a KPI; None where there are none."""
+        """The first and last moment of the postings behind a KPI, or of its targets; None where there are none."""
+        if question.kpi.scoped:
+            aims = [each for _, _, known in self.goals(question).known() for each in known]
+            return (min(x.from_ms for x in aims), max(x.to_ms for x in aims) - 1) if aims else None
         measures = sorted({name for part in question.kpi.parts if part.source for name in part.source.measures})
         rows = self._run(
             "SELECT count(), min(at_ms), max(at_ms) FROM {postings} WHERE tenant = {tenant:String} "
@@ -129,6 +150,10 @@ class Asker:
                 return {first.name: rep_days(question, windows, self.definitions, self.now_ms)}
             case "lifespan":
                 return {first.name: {}}
+            case "":
+                pass
+            case special:
+                return {first.name: self.goals(question).value(special, stretch)}
         select = planner.select(parts, windows)
         rows = self._run(select.sql, select.parameters)
         dims, values = len(question.by), len(parts)
@@ -143,7 +168,7 @@ class Asker:
             part.name: {
                 (row[0] if covering else starts[row[0]], _cell(row[1 : 1 + dims])): Fraction(row[place - values])
                 for row in rows
-                if isfinite(row[place - values])
+                if isfinite(row[place - values]) and (covering or row[0] in starts)
             }
             for place, part in enumerate(parts)
         }
@@ -200,6 +225,8 @@ class Asker:
         parts: dict[str, Value] = {}
         for part in question.kpi.parts:
             nothing: Value = Undefined("no_data") if part.stat in RANKED else Fraction(0)
+            if part.special == "target":
+                nothing = Undefined("no_target")
             parts[part.name] = values[part.name].get((number, cell), nothing)
             if part.special == "lifespan":
                 parts[part.name] = self._lifespan

@@ -3,7 +3,7 @@
 from typing import Final
 
 from projections.kpi import Kpi
-from projections.kpis import customers, deals, leads, money, people, pipeline, surveys
+from projections.kpis import customers, deals, leads, money, people, pipeline, surveys, targets
 
 KPIS: Final[tuple[Kpi, ...]] = (
     *money.KPIS,
@@ -13,6 +13,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
     *customers.KPIS,
     *surveys.KPIS,
     *people.KPIS,
+    *targets.KPIS,
 )
 BY_ID: Final[dict[str, Kpi]] = {kpi.id: kpi for kpi in KPIS}
 

@@ -24,6 +24,7 @@ DEFINED: Final = {
     "rates": "exchange_rate",
     "pipeline": "pipeline_definition",
     "rep": "organisation",
+    "target": "target",
 }
 """Kinds of definition, and what their changing is called; in the order in which they are taken."""
 TOLD: Final = ("new_facts", "late_facts", "corrections", "owner", "reopened", "voided", "consequences")
@@ -81,15 +82,18 @@ class Restated:
 
 
 def steps(
-    ask: Callable[[bool, bool, Definitions], Asker], old: Definitions, new: Definitions
+    ask: Callable[[bool, bool, Definitions], Asker], old: Definitions, new: Definitions, aims: bool = False
 ) -> list[tuple[str, Asker]]:
     """The askers on the way, each with the cause that led to it; the last has the new facts.
 
     ``ask`` makes one of: whether the time is the later one, whether the facts are the later ones, the definitions.
+    ``aims``: targets matter, too.
     """
     found = [("", ask(False, False, old)), ("time_passed", ask(True, False, old))]
     held = old
     for kind, name in DEFINED.items():
+        if kind == "target" and not aims:
+            continue
         if held.of_kind(kind) != new.of_kind(kind):
             held = held.taking(kind, new)
             found.append((name, ask(True, False, held)))

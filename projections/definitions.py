@@ -4,7 +4,7 @@ These are folded from their events at question time, so they follow both clocks 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from fractions import Fraction
@@ -20,9 +20,11 @@ from events.planning import CalendarDefined, FxRateSet, PipelineDefined
 from projections.books.shelf import order
 
 KINDS: Final = ("calendar", "rates", "pipeline", "rep", "voiding")
-"""The kinds of event that definitions are made of."""
+"""The kinds of event that definitions are made of, but for targets, which are many and seldom asked for."""
 
 WEEKEND: Final = (5, 6)
+FOREVER_MS: Final = -(10**15)
+"""Before everything."""
 
 
 @dataclass
@@ -89,26 +91,39 @@ class Stint:
 
 
 class Definitions:
-    """All definitions known at a cut; ``facts`` are the events of ``KINDS`` up to it."""
+    """All definitions known at a cut; ``facts`` are the events of ``KINDS`` up to it, ``targets`` gives its targets."""
 
-    def __init__(self, facts: Iterable[Fact], *, timezone: str, currency: str) -> None:
+    def __init__(
+        self,
+        facts: Iterable[Fact],
+        *,
+        timezone: str,
+        currency: str,
+        targets: Callable[[], Iterable[Fact]] = tuple,
+    ) -> None:
         known = sorted(facts, key=order)
         voided = {(f.data.source, f.data.id) for f in known if isinstance(f.data, EventVoided)}
         self.facts: Final = [f for f in known if (f.source, f.id) not in voided or isinstance(f.data, EventVoided)]
         self.voided: Final = voided
-        self._timezone, self._currency = timezone, currency
+        self._timezone, self._currency, self._read_targets = timezone, currency, targets
         self.calendar: Final = _calendar(self._of(CalendarDefined), timezone, currency)
         self._pipelines: dict[int, dict[tuple[str, str], tuple[int, Fraction | None]]] = {}
         """By how many of their definitions were in force."""
 
     def of_kind(self, kind: str) -> list[Fact]:
         """The facts of one of ``KINDS`` that count."""
-        return [fact for fact in self.facts if fact.kind == kind]
+        return self._targets if kind == "target" else [fact for fact in self.facts if fact.kind == kind]
+
+    @cached_property
+    def _targets(self) -> list[Fact]:
+        return [fact for fact in sorted(self._read_targets(), key=order) if (fact.source, fact.id) not in self.voided]
 
     def taking(self, kind: str, other: "Definitions") -> "Definitions":
         """These definitions, with those of one kind as the other has them."""
         kept = [fact for fact in self.facts if fact.kind not in (kind, EventVoided.KIND)]
-        return Definitions(kept + other.of_kind(kind), timezone=self._timezone, currency=self._currency)
+        facts = self.facts if kind == "target" else kept + other.of_kind(kind)
+        read = (other if kind == "target" else self)._read_targets
+        return Definitions(facts, timezone=self._timezone, currency=self._currency, targets=read)
 
     def _of(self, kind: type) -> list[Fact]:
         return self._by_type.get(kind, [])
@@ -129,6 +144,12 @@ class Definitions:
             if rate.quote == quote and rate.kind == "day":
                 found.setdefault(rate.base, {})[fact.at_ms] = Fraction(rate.rate)
         return {base: sorted(rates.items()) for base, rates in found.items()}
+
+    def rate(self, base: str, quote: str, at_ms: int) -> Fraction | None:
+        """What one of ``base`` was worth in ``quote`` at a moment."""
+        known = [(FOREVER_MS, Fraction(1))] if base == quote else self.rates(quote).get(base, [])
+        place = bisect_right(known, at_ms, key=lambda rate: rate[0])
+        return known[place - 1][1] if place else None
 
     def pipelines(self, at_ms: int) -> dict[tuple[str, str], tuple[int, Fraction | None]]:
         """(pipeline, stage) to its place in the order and its probability, by the definitions in force.

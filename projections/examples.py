@@ -3,7 +3,7 @@
 from typing import Final
 
 from projections.example import Example
-from projections.worked import customers, deals, leads, money, people, pipeline, surveys
+from projections.worked import customers, deals, leads, money, people, pipeline, surveys, targets
 
 EXAMPLES: Final[dict[str, Example]] = {
     **money.EXAMPLES,
@@ -13,5 +13,6 @@ EXAMPLES: Final[dict[str, Example]] = {
     **customers.EXAMPLES,
     **surveys.EXAMPLES,
     **people.EXAMPLES,
+    **targets.EXAMPLES,
 }
 """By the KPI's id."""

@@ -10,6 +10,7 @@ from projections.sources import Source
 Unit = Literal["money", "count", "ratio", "days", "minutes", "per_day", "score", "ms", "any"]
 """``any``: that of the KPI which the row is about."""
 Window = Literal["period", "point", "before", "so_far", "quarter", "year", "start", "year_start"]
+Special = Literal["", "rep_days", "lifespan", "target", "actual", "days_gone", "days", "last_year", "last_year_so_far"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,26 @@ class Inverse(Formula):
 
 
 @dataclass(frozen=True)
+class Remaining(Formula):
+    """What the first operand is more than the second; undefined where nothing is left."""
+
+    def value(self, parts: Mapping[str, Value]) -> Value:
+        whole, reached = (operand.value(parts) for operand in self.operands)
+        if isinstance(whole, Undefined):
+            return whole
+        if isinstance(reached, Undefined):
+            return reached
+        return whole - reached if whole > reached else Undefined("target_reached")
+
+    def linear(self) -> bool:
+        return False
+
+    def words(self) -> str:
+        whole, reached = (operand.words() for operand in self.operands)
+        return f"({whole} - ({reached}), if that is above 0)"
+
+
+@dataclass(frozen=True)
 class Part(Formula):
     """A number summed over the rows of a source.
 
@@ -138,8 +159,8 @@ class Part(Formula):
     """The column of the event that a row rests on."""
     weighted: bool = False
     """Multiplied by the probability in force: the deal's own, else its stage's."""
-    special: Literal["", "rep_days", "lifespan"] = ""
-    """Not from postings: working days of reps in place, or a setting."""
+    special: Special = ""
+    """Not from postings: working days of reps in place, a setting, or what has to do with targets."""
 
     def value(self, parts: Mapping[str, Value]) -> Value:
         return parts[self.name]

@@ -2,10 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from projections.formula import Formula, Part, Unit
 from projections.sources import PEOPLE, Source
+
+SCOPED: Final = frozenset({"team_id", "rep_id", "region", "product"})
+"""What targets below the company can be set for."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,10 @@ class Kpi:
     """Parts that are shown but not computed with."""
     needs: frozenset[str] = frozenset()
     """Dimensions without which the question makes no sense: they are added to ``by``."""
+    scoped: bool = False
+    """Held against targets: of one scope, the company or one of its dimensions."""
+    aim: str = ""
+    """The one KPI whose targets count; without it those of any, by ``kpi``."""
 
     @property
     def name(self) -> str:
@@ -42,11 +49,19 @@ class Kpi:
     @property
     def kind(self) -> str:
         """``stock`` where it stands at a moment, ``flow`` where it belongs to a period."""
-        return "flow" if any(part.window in ("period", "so_far", "start") for part in self.formula.parts()) else "stock"
+        flows = any(part.window in ("period", "so_far", "start") for part in self.formula.parts())
+        return "flow" if flows or self.scoped else "stock"
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether its values of two periods are, added up, that of both together."""
+        return self.formula.linear()
 
     @property
     def dims(self) -> frozenset[str]:
         """What it can be grouped and filtered by: what all its parts can."""
+        if self.scoped:
+            return SCOPED if self.aim else SCOPED | {"kpi"}
         sets = [part.source.dims for part in self.parts if part.source]
         sets += [PEOPLE for part in self.parts if part.special == "rep_days"]
         return frozenset.intersection(*sets)

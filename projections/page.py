@@ -60,6 +60,12 @@ _WINDOWS: Final = {
 _STATS: Final = {"sum": "", "median": "median of ", "p90": "90th percentile of "}
 _SPECIAL: Final = {
     "rep_days": "reps in place times working days of the tenant's calendar",
+    "target": "the target in force; a stretch that has none is the sum of those that fill it, where its KPI adds up",
+    "actual": "the KPI that the target is set for",
+    "days_gone": "working days of the period that are gone, today included",
+    "days": "working days of the period",
+    "last_year": "the KPI in the same period of the year before",
+    "last_year_so_far": "the same, after as many working days as are gone",
     "lifespan": "the setting `SALESTREAM_CUSTOMER_LIFESPAN_YEARS`",
 }
 

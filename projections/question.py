@@ -7,7 +7,7 @@ from typing import Final
 
 from events.currencies import EXPONENTS
 from projections.catalogue import BY_ID
-from projections.kpi import Kpi
+from projections.kpi import SCOPED, Kpi
 from projections.periods import GRAINS
 
 ALIASES: Final = {
@@ -40,6 +40,7 @@ class Question:
     currency: str | None = None
     limit: int | None = None
     order: str | None = None
+    rest: bool = False
 
     def as_told(self) -> dict[str, object]:
         """The question as it stands in an answer."""
@@ -65,6 +66,7 @@ def question(
     order: str | None = None,
 ) -> Question:
     """A question from plain words. Raises BadQuestion."""
+    where = list(where)
     found = BY_ID.get(kpi.replace("~", "/"))
     if found is None:
         raise BadQuestion("kpi", f"{kpi!r} is not known; allowed: {', '.join(BY_ID)}")
@@ -76,10 +78,20 @@ def question(
         raise BadQuestion("limit", f"{limit} is out of range; allowed: 1 or more")
     dims = list(dict.fromkeys(_dimension(found, name, "by") for part in by for name in part.split(",")))
     dims += [name for name in sorted(found.needs) if name not in dims]
+    if found.scoped:
+        _one_scope(found, [*dims, *(told.partition("=")[0].strip() for told in where)])
     orders = ("period", "value", *dims)
     if order is not None and order.removeprefix("-") not in orders:
         raise BadQuestion("order", f"{order!r} is not known; allowed: {', '.join(orders)}, with - for falling")
     return Question(found, tuple(dims), _filters(found, where), grain, from_, to, as_of, currency, limit, order)
+
+
+def _one_scope(kpi: Kpi, names: Iterable[str]) -> None:
+    scopes = {ALIASES.get(name, name) for name in names} & SCOPED
+    if len(scopes) > 1:
+        raise BadQuestion(
+            "by", f"and where name {len(scopes)} scopes of {kpi.id}; allowed: one of {', '.join(sorted(SCOPED))}"
+        )
 
 
 def _filters(kpi: Kpi, where: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:

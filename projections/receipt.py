@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import Any, Final
 
 from projections.ask import Answered, Asker, Cell, Run, stint_days
-from projections.formula import Part, Undefined, Value
+from projections.formula import Part, Undefined, Unit, Value
 from projections.periods import Period
 from projections.plan import Planner, Select, Span, spans
 from projections.question import BadQuestion, Question
+from projections.targets import worth
 
 Key = tuple[str, str]
 """An entity: its book and id."""
@@ -31,6 +32,9 @@ class Evidence:
     """Event to its entity and the reason it does not count."""
     definitions: set[str] = field(default_factory=lambda: {"calendar"})
     """The kinds of definition that were used."""
+
+    units: dict[str, Unit] = field(default_factory=dict)
+    """Of parts that are those of another KPI."""
 
     def add(self, event: int, part: str, value: Value) -> None:
         """One contribution. What has no value, such as an amount without a rate, adds nothing but is listed."""
@@ -53,6 +57,10 @@ class Receipts:
         for part in self._question.kpi.parts:
             if part.special == "rep_days":
                 self._rep_days(part, period, cell, found)
+            elif part.special == "target":
+                self._target(period, cell, found)
+            elif part.special in ("actual", "last_year", "last_year_so_far"):
+                self._measured(part, period, cell, found)
             elif part.source is not None:
                 self._part(part, self._asker.window(part, period), cell, found)
         if any(name in _REP_DIMS for name in [*self._question.by, *(name for name, _ in self._question.where)]):
@@ -88,6 +96,32 @@ class Receipts:
             for event, book, entity in self._rows(self._planner.left_out(source, which, window, cell)):
                 if event not in found.contributions:
                     found.left_out[event] = (book, entity), reason
+
+    def _target(self, period: Period, cell: Cell, found: Evidence) -> None:
+        goals = self._asker.goals(self._question)
+        for kpi, place, chosen in goals.chosen(period):
+            for each in chosen if place == cell else ():
+                found.add(each.event, "target", worth([each], kpi, goals.currency, goals.definitions, goals.now_ms))
+                found.entities.add(("target", each.entity))
+                if kpi.unit == "money" and each.currency != goals.currency:
+                    found.definitions.add("rates")
+
+    def _measured(self, part: Part, period: Period, cell: Cell, found: Evidence) -> None:
+        """The receipt of the KPI that a target is set for: as one part where it adds up, else with its own parts."""
+        inner, place, when = self._asker.goals(self._question).measured(part.special, period, cell)
+        of_it = Receipts(self._run, self._asker, inner).evidence(when, place)
+        for event, told in of_it.contributions.items():
+            if inner.kpi.adds_up:
+                nothing: dict[str, Value] = {each.name: Fraction(0) for each in inner.kpi.parts}
+                found.add(event, part.name, inner.kpi.formula.value(nothing | told))
+                continue
+            for each in inner.kpi.parts:
+                if each.name in told:
+                    found.add(event, each.name, told[each.name])
+                    found.units[each.name] = each.unit
+        found.entities |= of_it.entities
+        found.left_out |= of_it.left_out
+        found.definitions |= of_it.definitions
 
     def _rep_days(self, part: Part, period: Period, cell: Cell, found: Evidence) -> None:
         definitions, now_ms = self._asker.definitions, self._asker.now_ms

@@ -80,16 +80,23 @@ class Books:
         """Calendar, rates, pipelines and assignments known at a position."""
         if self._definitions is not None and self._definitions[0] == position:
             return self._definitions[1]
+        definitions = Definitions(
+            self._told(KINDS, position),
+            timezone=self._settings.timezone,
+            currency=self._settings.currency,
+            targets=lambda: self._told(("target",), position),
+        )
+        self._definitions = position, definitions
+        return definitions
+
+    def _told(self, kinds: Sequence[str], position: int) -> list[Any]:
         rows = self.query(
             "SELECT position, recorded_ms, source, id, type, at_ms, entity, body FROM {history} "
             "WHERE tenant = {tenant:String} AND book IN {kinds:Array(String)} AND position <= {position:UInt64} "
             "AND parked = '' ORDER BY position",
-            {"tenant": self.tenant, "kinds": list(KINDS), "position": position},
+            {"tenant": self.tenant, "kinds": list(kinds), "position": position},
         )
-        found = self._facts(rows)
-        definitions = Definitions(found, timezone=self._settings.timezone, currency=self._settings.currency)
-        self._definitions = position, definitions
-        return definitions
+        return self._facts(rows)
 
     def entries(self, keys: Sequence[Key], position: int) -> list[tuple[Entry, str]]:
         """The events of these entities up to a position, each with why it is parked or nothing, in order."""

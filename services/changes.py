@@ -60,7 +60,7 @@ def change_of(books: Books, question: Question, known_from: str, known_to: str |
         story.by = {event: by for event, (_, by) in found.items()}
         return {event: name for event, (name, _) in found.items()}
 
-    return changed(books.query, steps(ask, old, new), question, causes_of), story
+    return changed(books.query, steps(ask, old, new, question.kpi.scoped), question, causes_of), story
 
 
 def _cut(books: Books, field: str, known: str | None) -> Cut:
@@ -95,7 +95,7 @@ def _facts(entries: Iterable[Entry]) -> dict[int, Fact]:
 def _as_json(change: Change, story: Story) -> dict[str, Any]:
     kpi = story.question.kpi
     told: dict[str, Any] = {"kpi": kpi.name, "variant": kpi.variant, "unit": kpi.unit}
-    if any(part.unit == "money" for part in kpi.parts):
+    if any(part.unit in ("money", "any") for part in kpi.parts):
         told["currency"] = story.currency
     difference = change.difference
     return told | {

@@ -6,7 +6,7 @@ from typing import Any
 from events.codec import UnknownEvent, as_dict, read
 from events.corrections import EventVoided
 from events.envelope import Entry, Fact, to_text
-from projections.answer import as_json, shown
+from projections.answer import as_json, shown, units_of
 from projections.definitions import Definitions
 from projections.question import Question
 from projections.receipt import Evidence, Key, Receipts, one_cell
@@ -28,7 +28,7 @@ def explain(books: Books, question: Question) -> dict[str, Any]:
     row = told.pop("rows")[0]
     entries = _entries(books, evidence, cut)
     voided = _voided(asker.definitions)
-    units = {part.name: part.unit for part in question.kpi.parts}
+    units = units_of(question, cell) | evidence.units
     events, excluded = [], _later(books, question, evidence, cut)
     for entry, parked in entries:
         line = event_json(entry)

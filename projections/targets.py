@@ -1,0 +1,110 @@
+"""Targets: what is to be reached, by when, by whom; the last statement for the same counts.
+
+A target is for a calendar year, quarter or month. A stretch of time that no target was set for has the sum of those
+that fill it without a gap, where the KPI is one that adds up over time.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Final
+
+from events.currencies import EXPONENTS
+from events.planning import TargetSet
+from projections.definitions import Calendar, Definitions
+from projections.formula import Undefined, Value
+from projections.kpi import Kpi
+from projections.periods import moment, next_day
+
+SCOPES: Final = {"team": "team_id", "rep": "rep_id", "region": "region", "product": "product"}
+"""Scopes below the company, and the dimension of each."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target that stands at a cut."""
+
+    kpi: str
+    scope: str
+    scope_id: str
+    """Empty for the company."""
+    from_ms: int
+    to_ms: int
+    value: Fraction
+    """In major units of ``currency``, where it is money."""
+    currency: str
+    event: int
+    """The position of its target.set."""
+    entity: str
+
+
+def targets(definitions: Definitions) -> list[Target]:
+    """Every target that stands."""
+    found: dict[tuple[str, str, str, str], Target] = {}
+    calendar = definitions.calendar
+    for fact in definitions.of_kind("target"):
+        told = fact.data
+        assert isinstance(told, TargetSet)
+        from_ms, to_ms = stretch(told.period, calendar)
+        found[told.kpi, told.scope, told.scope_id or "", told.period] = Target(
+            told.kpi, told.scope, told.scope_id or "", from_ms, to_ms, Fraction(told.value),
+            told.currency or calendar.currency, fact.position, fact.entity,
+        )  # fmt: skip
+    return list(found.values())
+
+
+def stretch(period: str, calendar: Calendar) -> tuple[int, int]:
+    """From when up to when a period such as ``2026``, ``2026-Q4`` or ``2026-11`` is."""
+    grain = "year" if "-" not in period else "quarter" if "Q" in period else "month"
+    start = moment(period, calendar)
+    return start, calendar.midnight(next_day(grain, calendar.day(start)))
+
+
+def filling(known: Iterable[Target], from_ms: int, to_ms: int, adds_up: bool) -> list[Target]:
+    """The target of exactly this stretch, else those that fill it, longest first; none where there is a gap."""
+    inside = [each for each in known if from_ms <= each.from_ms and each.to_ms <= to_ms]
+    exact = [each for each in inside if (each.from_ms, each.to_ms) == (from_ms, to_ms)]
+    if exact or not adds_up:
+        return exact
+    found: list[Target] = []
+    at_ms = from_ms
+    while at_ms < to_ms:
+        following = [each for each in inside if each.from_ms == at_ms]
+        if not following:
+            return []
+        found.append(max(following, key=lambda each: each.to_ms))
+        at_ms = found[-1].to_ms
+    return found
+
+
+def worth(known: Sequence[Target], kpi: Kpi, currency: str, definitions: Definitions, now_ms: int) -> Value:
+    """The sum of some targets; money in minor units of ``currency``, at the rate in force when each begins, or now."""
+    if not known:
+        return Undefined("no_target")
+    if kpi.unit != "money":
+        return sum((each.value for each in known), Fraction(0))
+    total = Fraction(0)
+    for each in known:
+        rate = definitions.rate(each.currency, currency, min(each.from_ms, now_ms))
+        if rate is None:
+            return Undefined("missing_rate", f"{each.currency}/{currency}")
+        total += each.value * rate * 10 ** EXPONENTS[currency]
+    return total
+
+
+def days_gone(from_ms: int, to_ms: int, now_ms: int, calendar: Calendar) -> tuple[int, int]:
+    """The working days of a stretch that are gone, today included, and all of them."""
+    first, end = calendar.day(from_ms), calendar.day(to_ms - 1).toordinal() + 1
+    today = min(calendar.day(now_ms).toordinal() + 1, end) if now_ms >= from_ms else first.toordinal()
+    since = calendar.worked(first.toordinal())
+    return calendar.worked(today) - since, calendar.worked(end) - since
+
+
+def after_days(first: date, days: int, end: date, calendar: Calendar) -> date:
+    """The day after so many working days from ``first`` on; ``end`` where there are fewer."""
+    day = first
+    while days > 0 and day < end:
+        days -= calendar.is_working(day)
+        day = date.fromordinal(day.toordinal() + 1)
+    return day if days <= 0 else end
