@@ -40,10 +40,9 @@ def definition(kpi: Kpi) -> dict[str, str]:
 def row_json(answered: Answered, row: Row) -> dict[str, Any]:
     """One row: period, dimensions, value, parts, and the reason where there is no value."""
     kpi = answered.question.kpi
-    units = units_of(answered.question, row.cell)
     told: dict[str, Any] = {"period": row.period.label, **dict(zip(answered.question.by, row.cell, strict=True))}
     told["value"] = shown(row.value, kpi.unit, answered.currency)
-    told["parts"] = {part.name: shown(row.parts[part.name], units[part.name], answered.currency) for part in kpi.parts}
+    told["parts"] = parts_json(row.parts, answered.question, row.cell, answered.currency)
     if isinstance(row.value, Undefined):
         told["reason"] = row.value.reason
         if row.value.detail:
@@ -88,6 +87,9 @@ def people(value: Any, unit: str) -> str:
     return f"{value:,.2f}"
 
 
-def parts_json(parts: Mapping[str, Value], kpi: Kpi, currency: str) -> dict[str, Any]:
+def parts_json(
+    parts: Mapping[str, Value], question: Question, cell: Sequence[str | None], currency: str
+) -> dict[str, Any]:
     """The parts of a row by name."""
-    return {part.name: shown(parts[part.name], part.unit, currency) for part in kpi.parts}
+    units = units_of(question, cell)
+    return {part.name: shown(parts[part.name], units[part.name], currency) for part in question.kpi.parts}

@@ -71,12 +71,14 @@ class Asker:
         ]
         return Answered(question, currency, _ordered(question, found))
 
-    def over(self, question: Question, stretch: Sequence[Period]) -> dict[Place, Value]:
-        """The values of a question over these periods, by their number and cell, where there is anything."""
+    def over(self, question: Question, stretch: Sequence[Period], also: Iterable[Cell] = ()) -> dict[Place, Value]:
+        """The values of a question over these periods, by their number and cell: of all cells and ``also``."""
         values = self._values(question, stretch, self.planner(question))
-        places = {place for found in values.values() for place in found}
+        cells = {cell for found in values.values() for _, cell in found} | set(also)
         return {
-            (number, cell): self._row(question, stretch[number], number, cell, values).value for number, cell in places
+            (number, cell): self._row(question, period, number, cell, values).value
+            for number, period in enumerate(stretch)
+            for cell in cells
         }
 
     def goals(self, question: Question) -> Goals:

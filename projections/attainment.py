@@ -1,6 +1,6 @@
 """What targets are held against: the target's KPI in the same stretch and scope, and how far the stretch has gone."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
@@ -16,8 +16,8 @@ from projections.targets import SCOPES, Target, after_days, days_gone, filling, 
 Cell = tuple[str | None, ...]
 Place = tuple[int, Cell]
 Values = dict[Place, Value]
-Ask = Callable[[Question, Sequence[Period]], Values]
-"""The values of a question over given periods, by their number and cell."""
+Ask = Callable[[Question, Sequence[Period], Iterable[Cell]], Values]
+"""The values of a question over given periods, by their number and cell: every cell there is, and those given."""
 
 MEASURED: Final = {id: kpi for id, kpi in BY_ID.items() if not kpi.scoped}
 """What a target can be set for."""
@@ -104,12 +104,10 @@ class Goals:
         return [kpi for kpi in dict.fromkeys(kpi for kpi, _, _ in self.known()) if not dim or dim in BY_ID[kpi].dims]
 
     def _asked(self, kpi: str, periods: Sequence[Period]) -> Values:
-        cells = self.ask(self.inner(kpi), periods)
-        place = self.question.by.index("kpi") if "kpi" in self.question.by else None
-        return {
-            (number, cell if place is None else (*cell[:place], kpi, *cell[place:])): value
-            for (number, cell), value in cells.items()
-        }
+        place = self.question.by.index("kpi")
+        aimed = [cell[:place] + cell[place + 1 :] for name, cell, _ in self.known() if name == kpi]
+        found = self.ask(self.inner(kpi), periods, aimed)
+        return {(number, (*cell[:place], kpi, *cell[place:])): value for (number, cell), value in found.items()}
 
     def _actual(self, periods: Sequence[Period]) -> Values:
         return {place: value for kpi in self.kpis() for place, value in self._asked(kpi, periods).items()}

@@ -7,8 +7,8 @@ from typing import Any
 
 from events.codec import UnknownEvent, read
 from events.envelope import Entry, Fact
-from projections.answer import cut_json, definition, parts_json, shown
-from projections.ask import Asker
+from projections.answer import cut_json, definition, parts_json, shown, units_of
+from projections.ask import Asker, Cell
 from projections.changes import Cause, Change, Look, Restated, causes, changed, steps
 from projections.definitions import Definitions
 from projections.question import BadQuestion, Question
@@ -25,6 +25,7 @@ class Story:
     currency: str
     early: Cut
     late: Cut
+    cell: Cell = ()
     entries: dict[int, Entry] = field(default_factory=dict)
     by: dict[int, int] = field(default_factory=dict)
     """Event to the position of the one that changed what it counts."""
@@ -60,7 +61,9 @@ def change_of(books: Books, question: Question, known_from: str, known_to: str |
         story.by = {event: by for event, (_, by) in found.items()}
         return {event: name for event, (name, _) in found.items()}
 
-    return changed(books.query, steps(ask, old, new, question.kpi.scoped), question, causes_of), story
+    change = changed(books.query, steps(ask, old, new, question.kpi.scoped), question, causes_of)
+    story.cell = change.after.cell or change.before.cell or ()
+    return change, story
 
 
 def _cut(books: Books, field: str, known: str | None) -> Cut:
@@ -113,7 +116,7 @@ def _look(look: Look, cut: Cut, story: Story) -> dict[str, Any]:
     return {
         "cut": cut_json(cut.position, cut.recorded_ms),
         "value": shown(look.value, kpi.unit, story.currency),
-        "parts": parts_json(look.parts, kpi, story.currency),
+        "parts": parts_json(look.parts, story.question, look.cell or (), story.currency),
     }
 
 
@@ -133,5 +136,5 @@ def _event(event: int, delta: Mapping[str, Fraction], story: Story) -> dict[str,
 
 
 def _amounts(told: Mapping[str, Fraction], story: Story) -> dict[str, Any]:
-    units = {part.name: part.unit for part in story.question.kpi.parts}
-    return {name: shown(value, units[name], story.currency) for name, value in told.items() if value}
+    units = units_of(story.question, story.cell)
+    return {name: shown(value, units.get(name, "count"), story.currency) for name, value in told.items() if value}

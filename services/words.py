@@ -54,6 +54,9 @@ _CHINESE: Final = {
     "as of {moment}": "按 {moment} 时的所知",
     "nothing to divide by": "分母为零",
     "no data": "没有数据",
+    "no target": "没有目标",
+    "target reached": "目标已达成",
+    "{n} minutes": "{n} 分钟",
     "no exchange rate {pair} in force": "没有生效的汇率 {pair}",
     "no probability for stage {stage}": "阶段 {stage} 没有赢单概率",
     "No rows: nothing is known that this question is about.": "没有结果：没有与该问题相关的数据。",
@@ -247,6 +250,34 @@ _CHINESE: Final = {
     "detractors": "贬损者",
     "touchpoints": "接触",
     "rep_days": "人·工作日",
+    "actual": "实际",
+    "age": "停留时长",
+    "answered": "已响应",
+    "closing": "预计成交",
+    "customers": "客户",
+    "days_gone": "已过工作日",
+    "working_days": "工作日",
+    "transferred": "转移",
+    "decreased": "减少",
+    "increased": "增加",
+    "end": "期末",
+    "start": "期初",
+    "gains_ppm": "提升合计（百万分之一）",
+    "shares_ppm": "得分合计（百万分之一）",
+    "kpi": "指标",
+    "last_year": "去年同期",
+    "last_year_so_far": "去年同期至此",
+    "new": "新增金额",
+    "open_deals": "进行中商机",
+    "p90": "九成以内",
+    "repeaters": "复购客户",
+    "shared": "协作赢单",
+    "stalled": "停滞",
+    "trained_change": "受训者变化",
+    "trainings": "培训",
+    "unanswered": "未响应",
+    "untrained": "未受训对照",
+    "untrained_change": "未受训者变化",
     # settings
     "Folder of the journal and the store.": "日志与账本所在的文件夹。",
     "Where the journal is: sqlite:///path or kafka://host:9092[,…]. Empty: journal.sqlite in the data folder.": (
@@ -358,6 +389,33 @@ _MEANINGS: Final = {
     "nps/latest": "同上，只取每位受访者在期间内的最新回答。",
     "touchpoints": "销售代表与客户的接触次数，自动发送的不计。",
     "touchpoints_per_rep_day": "每位在岗销售代表每个工作日的接触次数。",
+    "speed_to_lead": "从线索进入到有人首次主动外联的分钟数的中位数。",
+    "speed_to_lead/p90": "90% 的已响应线索在多少分钟内得到响应（最近秩法）。",
+    "speed_to_lead/unanswered": "期间内新进线索中至今无人响应的比例。",
+    "shared_wins": "赢单中，在赢单之前由两名或更多销售代表负责或接触过的比例。",
+    "sales_velocity": (
+        "进行中商机每天可望带来的成交额：进行中商机数 × 赢单率 × 客单价 ÷ 销售周期（天）；后三项取最近 90 天。"
+    ),
+    "pipeline_bridge": (
+        "商机金额如何变为期末：期初加上新增、增加、重新打开和转入的，减去减少、赢得和丢失的。"
+        "转移：在阶段或负责人之间，以及按当日汇率重估。"
+    ),
+    "stalled_deals": "进行中商机里，在其阶段停留的时间超过该阶段 90% 已结束停留的商机（最近秩法）。",
+    "repeat_purchase_rate": "曾有有效购买（赢单或订单）的客户中，有效购买两次及以上的比例。",
+    "collaboration_score": "关于协作的回答的平均分，0 到 100。",
+    "training_gain": "培训后得分减培训前得分，占满分的百分比的平均值。",
+    "training_effect": (
+        "受训者培训后 90 天与前 90 天成交额之差的平均值，减去同期在岗且前后 90 天内未受训的销售代表的平均变化。"
+    ),
+    "quota_attainment": (
+        "目标所针对的指标在同一期间、同一范围内的值除以生效的目标。按销售代表、团队、区域或产品：各自的目标；"
+        "否则为公司目标。"
+    ),
+    "quota_attainment/pace": "同上，除以每个工作日同样贡献时此刻应达到的值；1 为正好跟上进度。今天计为已过。",
+    "quota_attainment/pace_last_year": (
+        "同上，除以按去年走势此刻应达到的值：去年同期在同样多的工作日之后所达到的占其全部的比例。"
+    ),
+    "pipeline_coverage": "预计在期间内成交的进行中商机金额，除以销售额目标尚缺的部分。",
 }
 
 

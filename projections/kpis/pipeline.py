@@ -36,7 +36,7 @@ gone_won = _flow("won", "if(outcome = 'won', -amount, 0)")
 gone_lost = _flow("lost", "if(outcome = 'lost', -amount, 0)")
 back = _flow("reopened", "if(kind = 'reopened', amount, 0)")
 moved = _flow(
-    "moved",
+    "transferred",
     "multiIf(kind IN ('same', 'raised', 'lowered'), cost, kind = '' AND outcome IN ('moved', 'changed'), amount, 0)",
 )
 stalled = Part(name="stalled", source=deal_sources.STALLED, window="point", stat="distinct", key="deal")
@@ -106,7 +106,7 @@ KPIS: Final = (
         "pipeline_bridge",
         "商机金额变动",
         "How the pipeline came to its end: its start, what is new, increased, reopened or came from elsewhere, less "
-        "what decreased, was won or lost. Moved: between stages or owners, and to the rate of the day.",
+        "what decreased, was won or lost. Transferred: between stages or owners, and to the rate of the day.",
         start + new + increased + back + moved - decreased - gone_won - gone_lost,
         "money",
         "neither",

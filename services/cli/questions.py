@@ -220,13 +220,25 @@ def _rows(session: Session, rows: list[dict[str, Any]], asked: "Question") -> st
         [
             *(show.DASH if row[dim] is None else row[dim] for dim in dims),
             show.value(row["value"], kpi_.unit, t, long=True),
-            *(show.value(row["parts"][part.name], part.unit, t) for part in parts),
+            *(show.value(row["parts"][part.name], _units(asked, row)[part.name], t) for part in parts),
             *([why] if any(reasons) else []),
         ]
         for row, why in zip(rows, reasons, strict=True)
     ]
     numbers = range(len(dims), len(headings))
     return show.table(headings + ([t("reason")] if any(reasons) else []), cells, numbers=numbers)
+
+
+def _units(asked: "Question", row: dict[str, Any]) -> dict[str, Any]:
+    """The unit of each part of a row."""
+    from projections.answer import units_of
+
+    return dict(units_of(asked, [row[dim] for dim in asked.by]))
+
+
+def _kpi_of(asked: "Question") -> str | None:
+    """The one KPI whose targets are asked for, if it is named."""
+    return next((values[0] for name, values in asked.where if name == "kpi"), None)
 
 
 def _definition(session: Session, answer: dict[str, Any], asked: "Question") -> str:
@@ -266,7 +278,7 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     _title(session, receipt, asked)
     session.say(_rows(session, [receipt["cell"]], asked))
     session.say()
-    units = {part.name: part.unit for part in asked.kpi.parts}
+    units = _units(asked, receipt["cell"])
     counted = [event for event in receipt["events"] if event["role"] == "counted"]
     context = [event for event in receipt["events"] if event["role"] != "counted"]
     session.say(t("Counted ({n})").format(n=f"{len(counted):,}"))
@@ -274,7 +286,10 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
         names = list(dict.fromkeys(name for event in counted for name in event["contribution"]))
         headings = [*_event_headings(session), *(t(show.part(name)) for name in names)]
         rows = [
-            [*_event(each), *(show.value(each["contribution"].get(name), units[name], t) for name in names)]
+            [
+                *_event(each),
+                *(show.value(each["contribution"].get(name), units.get(name, "count"), t) for name in names),
+            ]
             for each in counted
         ]
         _some(session, headings, rows, numbers=[0, *range(5, 5 + len(names))])
@@ -306,7 +321,7 @@ def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None
     ]
     looks.append([t("difference"), "", "", show.value(found["difference"], unit, t)])
     session.say(show.table(["", t("recorded"), t("position"), t("value")], looks, numbers=[2, 3]))
-    units = {part.name: part.unit for part in asked.kpi.parts}
+    units = _units(asked, dict.fromkeys(asked.by) | {"kpi": _kpi_of(asked)})
     for cause in found["causes"]:
         session.say()
         effect = show.value(cause["effect"], unit, t)
@@ -316,7 +331,7 @@ def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None
         )
         names = list(dict.fromkeys(name for event in cause["events"] for name in event["change"]))
         rows = [
-            [*_event(each), *(show.value(each["change"].get(name), units[name], t) for name in names),
+            [*_event(each), *(show.value(each["change"].get(name), units.get(name, "count"), t) for name in names),
              _because(each)]
             for each in cause["events"]
         ]  # fmt: skip

@@ -60,6 +60,8 @@ def value(told: Any, unit: str, t: Text, *, long: bool = False) -> str:
     text = people(told, unit)
     if unit == "days":
         return t("{n} days").format(n=text)
+    if unit == "minutes":
+        return t("{n} minutes").format(n=text)
     return text + _myriads(told) if long and unit == "money" and t("en") == "zh" else text
 
 
@@ -90,5 +92,9 @@ def reason(row: dict[str, Any], t: Text) -> str:
             return t("no exchange rate {pair} in force").format(pair=missing)
         case "missing_probability":
             return t("no probability for stage {stage}").format(stage=missing)
+        case "no_target":
+            return t("no target")
+        case "target_reached":
+            return t("target reached")
         case other:
             return f"{other} {missing}".strip()

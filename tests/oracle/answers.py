@@ -1,9 +1,11 @@
 """Questions answered by the oracle, row by row."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.envelope import Fact
+from tests.oracle import goals
 from tests.oracle.catalogue import FORMULAS, PARTS
 from tests.oracle.days import BEGINNING, END
 from tests.oracle.past import Dims, Past
@@ -23,12 +25,25 @@ class Row:
         """Whether nothing lies behind it."""
         settings = ("lifespan_years",)
         known = [value for name, value in self.parts.items() if name not in settings]
-        return all(value == 0 or value == no("no_data") for value in known)
+        return all(value == 0 or value in (no("no_data"), no("no_target"), no("zero_denominator")) for value in known)
 
 
 def cells_of(story: Story, query: Query, windows: Sequence[Window]) -> list[Cell]:
     """Every cell that anything at all could fall into."""
-    if not query.by:
+    if query.kpi in goals.PARTS:
+        own = tuple(name for name in query.by if name != "kpi")
+        inner = _cells(story, [replace(window, own) for window in windows])
+        return list(dict.fromkeys(cell for window in windows for cell in goals.cells(window, inner)))
+    return _cells(story, windows)
+
+
+def replace(window: Window, by: tuple[str, ...]) -> Window:
+    """The same by other dimensions."""
+    return Window(window.story, dataclasses.replace(window.query, by=by), window.stretch, window.lifespan_years)
+
+
+def _cells(story: Story, windows: Sequence[Window]) -> list[Cell]:
+    if not windows or not windows[0].query.by:
         return [()]
     dims: list[Dims] = [line.dims for line in story.lines]
     dims += [span.dims for span in story.spans]

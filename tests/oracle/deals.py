@@ -273,8 +273,8 @@ class Deal:
             flow("increased", now, now.amount[0])
         elif now and last:
             change = now.amount[0] - last.amount[0]
-            flow("moved", last, -last.amount[0])
-            flow("moved", now, last.amount[0])
+            flow("transferred", last, -last.amount[0])
+            flow("transferred", now, last.amount[0])
             flow("increased" if change > 0 else "decreased", now, abs(change))
 
     def _own(self, fact: Fact) -> None:

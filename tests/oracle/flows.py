@@ -93,7 +93,7 @@ def customers(least: int) -> Part:
 
 
 ANSWERED: Final[Part] = lambda window, cell: Fraction(len(answers(window, cell)))  # noqa: E731
-BRIDGE: Final = ("start", "new", "increased", "reopened", "moved", "decreased", "won", "lost")
+BRIDGE: Final = ("start", "new", "increased", "reopened", "transferred", "decreased", "won", "lost")
 
 PARTS: Final[dict[str, dict[str, Part]]] = {
     "pipeline_bridge": {name: start if name == "start" else flow(name) for name in BRIDGE} | {"end": pipeline},

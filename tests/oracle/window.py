@@ -169,8 +169,8 @@ def combined(compute: Callable[..., Fraction], *values: Value) -> Value:
     undefined = [value for value in values if isinstance(value, Nothing)]
     try:
         result: Value = compute(*[Fraction(0) if isinstance(value, Nothing) else value for value in values])
-    except ZeroDivisionError:
-        result = no("zero_denominator")
+    except ZeroDivisionError as error:
+        result = no(error.args[0] if error.args == ("target_reached",) else "zero_denominator")
     for value in undefined:
         result = result | value if isinstance(result, Nothing) else value
     return result

@@ -52,6 +52,7 @@ BOUNDS: Final = (
     *("2024-02-28", "2024-02-29", "2024-03-01", "2024-03-10", "2024-03-31", "2024-04-01", "2024-12-31", "2025-01-01"),
     *("2024-03-31T01:30:00Z", "2024-02-29T12:00:00.001Z", "2024-12-31T23:00:00Z"),
 )
+MONTHS: Final = ("2024-01", "2024-02", "2024-03")
 ZONES: Final = ("Europe/Berlin", "America/New_York", "UTC")
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -76,6 +77,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "direction": ("outbound", "inbound"),
     "category": ("marketing", "salaries", "events", "other"),
     "attributes.k": ("v1", "v2"),
+    "kpi": ("revenue", "deals_won", "win_rate"),
 }
 
 
@@ -165,6 +167,17 @@ def surveys(draw: DrawFn) -> Data:
     )
 
 
+@st.composite
+def targets(draw: DrawFn) -> Data:
+    """Targets of few KPIs and periods, for the company and below it."""
+    told: Data = {"kpi": draw(name("kpi")), "period": draw(st.sampled_from(["2024", "2024-Q1", *MONTHS]))}
+    told["value"] = draw(st.sampled_from(["5000", "120.5", "0", "1"]))
+    if draw(st.booleans()):
+        told["currency"] = draw(st.sampled_from(["CNY", "USD"]))
+    scope = draw(st.sampled_from(["", "", "rep_id", "team_id", "region"]))
+    return told | ({"scope": scope.removesuffix("_id"), "scope_id": draw(name(scope))} if scope else {})
+
+
 def sampled(**fields: SearchStrategy[Any]) -> SearchStrategy[Data]:
     """Exactly these fields."""
     return st.fixed_dictionaries(dict(fields))
@@ -222,7 +235,7 @@ TOLD: Final[dict[str, SearchStrategy[Data]]] = {
             max_score=st.sampled_from(["3", "10"]),
         ),
     ),
-    "target.set": sampled(kpi=st.just("revenue"), period=st.just("2024"), value=st.just("5000")),
+    "target.set": targets(),
     "fx_rate.set": sampled(
         base=st.sampled_from(["USD", "JPY", "CNY"]),
         quote=st.sampled_from(["CNY", "USD"]),
@@ -271,6 +284,7 @@ THEMES: Final[Mapping[str, tuple[str, ...]]] = {
         "fx_rate.set",
         *_ALWAYS,
     ),
+    "targets": (*_BUYING, "deal.created", *["target.set"] * 4, "rep.assigned", "fx_rate.set", *_ALWAYS),
     "surveys": ("survey.answered", "survey.answered", "survey.answered", "rep.assigned", *_ALWAYS),
     "reps": ("rep.assigned", "rep.left", "touchpoint.logged", *_ALWAYS),
 }
@@ -283,6 +297,7 @@ THEME_OF: Final = {
     **dict.fromkeys(["csat", "csat/customers", "nps", "nps/latest"], "surveys"),
     **dict.fromkeys(["touchpoints", "touchpoints_per_rep_day"], "reps"),
     **dict.fromkeys(["training_gain", "training_effect"], "training"),
+    **dict.fromkeys([kpi.id for kpi in BY_ID.values() if kpi.scoped], "targets"),
     "collaboration_score": "surveys",
     "repeat_purchase_rate": "customers",
     **dict.fromkeys(["speed_to_lead", "speed_to_lead/p90", "speed_to_lead/unanswered", "shared_wins"], "contacts"),
@@ -357,6 +372,8 @@ def dimensions(kpi: str) -> list[str]:
 def queries(draw: DrawFn, kpis: tuple[str, ...] = tuple(BY_ID), positions: int = 6) -> Query:
     """A question that can be asked; grains other than total with both bounds."""
     kpi = draw(st.sampled_from(kpis))
+    if BY_ID[kpi].scoped:
+        return draw(aimed(kpi, positions))
     by = draw(st.lists(st.sampled_from(dimensions(kpi)), max_size=2, unique=True))
     by += [need for need in sorted(BY_ID[kpi].needs) if need not in by]
     some = st.lists(filters(kpi), max_size=2, unique_by=lambda each: each[0])
@@ -367,6 +384,21 @@ def queries(draw: DrawFn, kpis: tuple[str, ...] = tuple(BY_ID), positions: int =
     as_of = draw(st.one_of(st.none(), st.none(), st.none(), st.integers(0, positions).map(str), MOMENT))
     currency = draw(st.sampled_from([None, None, None, None, "CNY", "USD", "JPY"]))
     return Query(kpi, tuple(by), tuple(where), grain, from_, to, as_of, currency)
+
+
+@st.composite
+def aimed(draw: DrawFn, kpi: str, positions: int) -> Query:
+    """A question about targets: of one scope at most."""
+    scope = draw(st.sampled_from(["", "rep_id", "team_id", "region"]))
+    by = sorted(BY_ID[kpi].needs) + ([scope] if scope and draw(st.booleans()) else [])
+    where = [(scope, tuple(NAMES[scope]))] if scope and (scope not in by or draw(st.booleans())) else []
+    if "kpi" in by and draw(st.sampled_from([True, False, False])):
+        where.append(("kpi", ("revenue", "win_rate")))
+    grain = draw(st.sampled_from(["total", "total", "year", "quarter", "quarter", "month", "month", "week"]))
+    stretches = [("2024", "2025"), ("2024-Q1", "2024-Q2"), ("2024-02", "2024-04"), ("2024-02-15", "2024-05")]
+    from_, to = draw(st.sampled_from(stretches))
+    as_of = draw(st.one_of(st.none(), st.none(), st.integers(0, positions).map(str), MOMENT))
+    return Query(kpi, tuple(by), tuple(where), grain, from_, to, as_of, draw(st.sampled_from([None, "CNY", "USD"])))
 
 
 @st.composite
