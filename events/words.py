@@ -238,8 +238,11 @@ Quantity = Annotated[
 ]
 Period = Annotated[
     str,
-    Field(pattern=r"^(19|2[0-2])[0-9]{2}(-Q[1-4]|-(0[1-9]|1[0-2]))?$", examples=["2026-Q4"]),
-    Allowed("a year, quarter or month, such as 2026, 2026-Q4 or 2026-11", "period"),
+    Field(
+        pattern=r"^((19|2[0-2])[0-9]{2}(-Q[1-4]|-(0[1-9]|1[0-2]))?|FY(19|2[0-2])[0-9]{2}(-Q[1-4])?)$",
+        examples=["2026-Q4"],
+    ),
+    Allowed("a year, quarter or month, such as 2026, 2026-Q4, 2026-11, FY2026 or FY2026-Q4", "period"),
 ]
 
 RepId = Annotated[Name, Field(examples=["rep-7"])]

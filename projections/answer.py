@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from events.currencies import EXPONENTS
 from events.envelope import to_text
 from events.words import major
 from projections.ask import Answered, Row
 from projections.catalogue import BY_ID
 from projections.formula import Undefined, Unit, Value
 from projections.kpi import Kpi
+from projections.plan import REST
 from projections.question import Question
 
 
@@ -38,16 +40,43 @@ def definition(kpi: Kpi) -> dict[str, str]:
 
 
 def row_json(answered: Answered, row: Row) -> dict[str, Any]:
-    """One row: period, dimensions, value, parts, and the reason where there is no value."""
-    kpi = answered.question.kpi
-    told: dict[str, Any] = {"period": row.period.label, **dict(zip(answered.question.by, row.cell, strict=True))}
-    told["value"] = shown(row.value, kpi.unit, answered.currency)
-    told["parts"] = parts_json(row.parts, answered.question, row.cell, answered.currency)
+    """One row: period, dimensions, value, parts, the reason where there is no value, and what it is compared with."""
+    rest = REST in row.cell
+    cell = [None] * len(row.cell) if rest else row.cell
+    told: dict[str, Any] = {"period": row.period.label, **dict(zip(answered.question.by, cell, strict=True))}
+    told |= ({"rest": True} if rest else {}) | _value_json(answered, row)
+    if row.before is not None:
+        told["before"] = {"period": row.before.period.label} | _value_json(answered, row.before)
+        told |= _change_json(answered, row, row.before)
+    return told
+
+
+def _value_json(answered: Answered, row: Row) -> dict[str, Any]:
+    currency = currency_of(answered, row.cell)
+    told: dict[str, Any] = {"value": shown(row.value, answered.question.kpi.unit, currency)}
+    told["parts"] = parts_json(row.parts, answered.question, row.cell, currency)
     if isinstance(row.value, Undefined):
         told["reason"] = row.value.reason
         if row.value.detail:
             told["missing"] = row.value.detail
     return told
+
+
+def _change_json(answered: Answered, row: Row, before: Row) -> dict[str, Any]:
+    """By how much the value changed, and by which share of what it was; null where one of them is undefined."""
+    if isinstance(row.value, Undefined) or isinstance(before.value, Undefined):
+        return {"change": None, "growth": None}
+    change = row.value - before.value
+    growth = change / abs(before.value) if before.value else None
+    unit, currency = answered.question.kpi.unit, currency_of(answered, row.cell)
+    return {"change": shown(change, unit, currency), "growth": None if growth is None else _number(growth)}
+
+
+def currency_of(answered: Answered, cell: Sequence[str | None]) -> str:
+    """The currency of a row: its own, where nothing is converted."""
+    question = answered.question
+    own = cell[question.by.index("currency")] if question.fx == "none" else None
+    return own if own in EXPONENTS else answered.currency
 
 
 def units_of(question: Question, cell: Sequence[str | None]) -> dict[str, Unit]:

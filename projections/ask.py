@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 from math import isfinite
@@ -11,8 +11,8 @@ from typing import Any, Final
 from projections.attainment import Goals
 from projections.definitions import Calendar, Definitions, Stint
 from projections.formula import Part, Undefined, Value
-from projections.periods import FOREVER, Period, TooManyPeriods, moment, periods
-from projections.plan import RATED, Planner, Span, spans
+from projections.periods import FOREVER, Period, TooManyPeriods, earlier, moment, periods
+from projections.plan import RATED, REST, Planner, Span, spans
 from projections.question import ENTITIES, BadQuestion, Question
 
 Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
@@ -33,6 +33,8 @@ class Row:
     cell: Cell
     value: Value
     parts: Mapping[str, Value]
+    before: "Row | None" = None
+    """What it is compared with, where that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,41 @@ class Asker:
     def answer(self, question: Question) -> Answered:
         """The answer to a question. Raises BadQuestion where its stretch of time is not allowed."""
         currency = question.currency or self.definitions.calendar.currency
-        planner = Planner(question, self._tenant, self._position, self.now_ms, self.definitions, currency)
+        planner = Planner(question, self._tenant, self._position, self.now_ms, self.seen(question), currency)
         stretch = self.periods(question)
         if not stretch:
             return Answered(question, currency, [])
+        if question.rest:
+            planner.top = self._top(question, stretch)
         values = self._values(question, stretch, planner)
-        found = [
-            self._row(question, stretch[number], number, cell, values)
-            for number, cell in _grid(question, values, len(stretch))
-        ]
+        former, before = self._former(question, stretch, planner)
+        together = {name: {**before.get(name, {}), **found} for name, found in values.items()}
+        found = []
+        for number, cell in _grid(question, together, len(stretch)):
+            row = self._row(question, stretch[number], number, cell, values)
+            if question.compare:
+                row = replace(row, before=self._row(question, former[number], number, cell, before))
+            found.append(row)
         return Answered(question, currency, _ordered(question, found))
+
+    def _former(
+        self, question: Question, stretch: Sequence[Period], planner: Planner
+    ) -> tuple[list[Period], dict[str, dict[Place, Value]]]:
+        """The periods to compare with, and the values in them."""
+        if not question.compare:
+            return [], {}
+        former = earlier(stretch, question.grain, question.compare, self.definitions.calendar)
+        return former, self._values(question, former, planner)
+
+    def _top(self, question: Question, stretch: Sequence[Period]) -> list[Cell]:
+        """The cells with the most, or the least if that is the order, over the whole stretch."""
+        whole = [Period("total", stretch[0].from_ms, stretch[-1].to_ms)]
+        known = [
+            (value, cell) for (_, cell), value in self.over(question, whole).items() if isinstance(value, Fraction)
+        ]
+        rising = question.order == "value"
+        known.sort(key=lambda each: (each[0] if rising else -each[0], _key(each[1])))
+        return [cell for _, cell in known[: question.limit]]
 
     def over(self, question: Question, stretch: Sequence[Period], also: Iterable[Cell] = ()) -> dict[Place, Value]:
         """The values of a question over these periods, by their number and cell: of all cells and ``also``."""
@@ -81,10 +108,14 @@ class Asker:
             for cell in cells
         }
 
+    def seen(self, question: Question) -> Definitions:
+        """The definitions, with the organisation and the exchange rates that a question asks for."""
+        return self.definitions.seen(question.org, question.fx, self.now_ms)
+
     def goals(self, question: Question) -> Goals:
         """The targets that a question is about."""
         currency = question.currency or self.definitions.calendar.currency
-        return Goals(question, self.definitions, currency, self.now_ms, self.over)
+        return Goals(question, self.seen(question), currency, self.now_ms, self.over)
 
     def _values(self, question: Question, stretch: Sequence[Period], planner: Planner) -> dict[str, dict[Place, Value]]:
         values: dict[str, dict[Place, Value]] = {}
@@ -95,7 +126,7 @@ class Asker:
     def planner(self, question: Question) -> Planner:
         """The planner of a question, for its evidence."""
         currency = question.currency or self.definitions.calendar.currency
-        return Planner(question, self._tenant, self._position, self.now_ms, self.definitions, currency)
+        return Planner(question, self._tenant, self._position, self.now_ms, self.seen(question), currency)
 
     def window(self, part: Part, period: Period) -> Span:
         """The window of a part for one period."""
@@ -146,10 +177,12 @@ class Asker:
         first = parts[0]
         windows = spans(first, stretch, self.now_ms, self.definitions.calendar)
         match first.special:
+            case "rep_days" if planner.top is not None:
+                return {first.name: _folded(rep_days(question, windows, self.seen(question), self.now_ms), planner.top)}
             case "rep_days":
                 if question.grain == "hour":
                     raise BadQuestion("grain", "'hour' is finer than a working day; allowed: day or coarser")
-                return {first.name: rep_days(question, windows, self.definitions, self.now_ms)}
+                return {first.name: rep_days(question, windows, self.seen(question), self.now_ms)}
             case "lifespan":
                 return {first.name: {}}
             case "":
@@ -267,6 +300,15 @@ def _plus(left: Value, right: Value) -> Value:
     return right if isinstance(right, Undefined) else left + right
 
 
+def _folded(values: Mapping[Place, Value], top: Sequence[Cell]) -> dict[Place, Value]:
+    """The same, with all cells but the top ones in one."""
+    found: dict[Place, Value] = {}
+    for (number, cell), value in values.items():
+        place = number, cell if cell in top else (REST,) * len(cell)
+        found[place] = _plus(found.get(place, Fraction(0)), value)
+    return found
+
+
 def _cell(values: Sequence[str]) -> Cell:
     return tuple(value or None for value in values)
 
@@ -301,12 +343,13 @@ def _ordered(question: Question, rows: list[Row]) -> list[Row]:
         known = [row for row in rows if isinstance(row.value, Fraction)]
         known.sort(key=lambda row: row.value, reverse=falling)  # type: ignore[arg-type,return-value]
         rows = known + [row for row in rows if not isinstance(row.value, Fraction)]
+        rows = sorted(rows, key=lambda row: REST in row.cell)
     elif name == "period":
         rows = sorted(rows, key=lambda row: row.period.from_ms, reverse=falling)
     else:
         place = question.by.index(name)
         rows = sorted(rows, key=lambda row: _key((row.cell[place],)), reverse=falling)
-    return rows[: question.limit]
+    return rows if question.rest else rows[: question.limit]
 
 
 def rep_days(question: Question, windows: Sequence[Span], definitions: Definitions, now_ms: int) -> dict[Place, Value]:

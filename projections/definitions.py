@@ -5,7 +5,8 @@ These are folded from their events at question time, so they follow both clocks 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from functools import cached_property
@@ -18,13 +19,12 @@ from events.envelope import Fact, to_moment, to_ms
 from events.people import RepAssigned, RepLeft
 from events.planning import CalendarDefined, FxRateSet, PipelineDefined
 from projections.books.shelf import order
+from projections.exchange import ALWAYS_MS, Fx, Rates, by_moment, by_period, unconverted
 
 KINDS: Final = ("calendar", "rates", "pipeline", "rep", "voiding")
 """The kinds of event that definitions are made of, but for targets, which are many and seldom asked for."""
 
 WEEKEND: Final = (5, 6)
-FOREVER_MS: Final = -(10**15)
-"""Before everything."""
 
 
 @dataclass
@@ -38,6 +38,8 @@ class Calendar:
     currency: str
     week_start: int = 0
     """0 Monday … 6 Sunday."""
+    fiscal_year_start: int = 1
+    """The month in which the fiscal year begins; it is called by the calendar year in which it ends."""
     working: dict[date, bool] = field(default_factory=dict)
 
     def zone(self, at_ms: int) -> ZoneInfo:
@@ -53,6 +55,22 @@ class Calendar:
     def day(self, at_ms: int) -> date:
         """The day a moment belongs to."""
         return to_moment(at_ms).astimezone(self.zone(at_ms)).date()
+
+    def stretch(self, period: str) -> tuple[int, int]:
+        """From when up to when a period is: ``2026``, ``2026-Q4``, ``2026-11``, ``FY2026`` or ``FY2026-Q1``."""
+        first, months = self.period(period)
+        count = first.year * 12 + first.month - 1 + months
+        return self.midnight(first), self.midnight(date(count // 12, count % 12 + 1, 1))
+
+    def period(self, text: str) -> tuple[date, int]:
+        """The first day of such a period, and its months."""
+        name, _, rest = text.partition("-")
+        fiscal = name.startswith("FY")
+        year, first = int(name.removeprefix("FY")), self.fiscal_year_start if fiscal else 1
+        year -= first > 1
+        months = 12 if not rest else 3 if rest.startswith("Q") else 1
+        count = year * 12 + first - 1 + (0 if not rest else (int(rest.removeprefix("Q")) - 1) * months)
+        return date(count // 12, count % 12 + 1, 1), months
 
     def is_working(self, day: date) -> bool:
         """Monday to Friday, unless a definition says otherwise (holidays, 调休)."""
@@ -107,6 +125,10 @@ class Definitions:
         self.voided: Final = voided
         self._timezone, self._currency, self._read_targets = timezone, currency, targets
         self.calendar: Final = _calendar(self._of(CalendarDefined), timezone, currency)
+        self._fx: Fx = "day"
+        self._now_ms: int | None = None
+        """Where the organisation of now is asked for."""
+        self._views: dict[tuple[int | None, Fx], Definitions] = {}
         self._pipelines: dict[int, dict[tuple[str, str], tuple[int, Fraction | None]]] = {}
         """By how many of their definitions were in force."""
 
@@ -135,21 +157,36 @@ class Definitions:
             found.setdefault(type(fact.data), []).append(fact)
         return found
 
-    def rates(self, quote: str) -> dict[str, list[tuple[int, Fraction]]]:
-        """Day rates into ``quote``, by currency: (in force from, rate), in order."""
-        found: dict[str, dict[int, Fraction]] = {}
-        for fact in self._of(FxRateSet):
-            rate = fact.data
-            assert isinstance(rate, FxRateSet)
-            if rate.quote == quote and rate.kind == "day":
-                found.setdefault(rate.base, {})[fact.at_ms] = Fraction(rate.rate)
-        return {base: sorted(rates.items()) for base, rates in found.items()}
+    def seen(self, org: str, fx: Fx, now_ms: int) -> "Definitions":
+        """The same as a question sees them: organised as they are now, or with other rates than those of the day."""
+        if org != "now" and fx == "day":
+            return self
+        key = now_ms if org == "now" else None, fx
+        if key not in self._views:
+            view = copy(self)
+            view._now_ms, view._fx = key
+            view.__dict__.pop("assignments", None)
+            view.__dict__.pop("stints", None)
+            self._views[key] = view
+        return self._views[key]
+
+    def rates(self, quote: str) -> Rates:
+        """Rates into ``quote`` (of the day, unless seen otherwise), by currency: (in force from, rate), in order."""
+        facts = self._of(FxRateSet)
+        if self._fx == "day":
+            return by_moment(facts, quote)
+        return unconverted(quote) if self._fx == "none" else by_period(map(self._of_period, facts), quote, self._fx)
+
+    def _of_period(self, fact: Fact) -> tuple[Fact, tuple[int, int] | None]:
+        rate = fact.data
+        assert isinstance(rate, FxRateSet)
+        return fact, None if rate.period is None else self.calendar.stretch(rate.period)
 
     def rate(self, base: str, quote: str, at_ms: int) -> Fraction | None:
         """What one of ``base`` was worth in ``quote`` at a moment."""
-        known = [(FOREVER_MS, Fraction(1))] if base == quote else self.rates(quote).get(base, [])
+        known = [(ALWAYS_MS, Fraction(1))] if base == quote else self.rates(quote).get(base, [])
         place = bisect_right(known, at_ms, key=lambda rate: rate[0])
-        return known[place - 1][1] if place else None
+        return (known[place - 1][1] or None) if place else None
 
     def pipelines(self, at_ms: int) -> dict[tuple[str, str], tuple[int, Fraction | None]]:
         """(pipeline, stage) to its place in the order and its probability, by the definitions in force.
@@ -176,11 +213,14 @@ class Definitions:
 
     @cached_property
     def assignments(self) -> list[tuple[int, RepAssigned]]:
-        """Every assignment and when it came into force; the last of one rep and moment."""
+        """Every assignment and when it came into force; the last of one rep and moment. Seen now: each rep's last."""
         found = {}
         for fact in self._of(RepAssigned):
             assert isinstance(fact.data, RepAssigned)
-            found[fact.entity, fact.at_ms] = fact.data
+            if self._now_ms is None:
+                found[fact.entity, fact.at_ms] = fact.data
+            elif fact.at_ms <= self._now_ms:
+                found[fact.entity, ALWAYS_MS] = fact.data
         return [(at_ms, assigned) for (_, at_ms), assigned in found.items()]
 
     @cached_property
@@ -196,12 +236,20 @@ class Definitions:
             if isinstance(fact.data, RepAssigned):
                 standing[fact.entity] = fact, fact.data
         found += [_stint(fact, assigned, None) for fact, assigned in standing.values()]
+        if self._now_ms is not None:
+            latest = {assigned.rep_id: assigned for _, assigned in self.assignments}
+            found = [_moved(stint, latest[stint.rep_id]) for stint in found if stint.rep_id in latest]
         return sorted(found, key=lambda stint: (stint.rep_id, stint.from_ms))
 
 
 def _stint(fact: Fact, assigned: RepAssigned, to_ms: int | None) -> Stint:
     places = assigned.team_id or "", assigned.region or "", assigned.manager_id or ""
     return Stint(assigned.rep_id, *places, fact.at_ms, to_ms, fact.position)
+
+
+def _moved(stint: Stint, to: RepAssigned) -> Stint:
+    """The same stint where its rep belongs later."""
+    return replace(stint, team_id=to.team_id or "", region=to.region or "", manager_id=to.manager_id or "")
 
 
 def _calendar(facts: list[Fact], timezone: str, currency: str) -> Calendar:
@@ -214,6 +262,7 @@ def _calendar(facts: list[Fact], timezone: str, currency: str) -> Calendar:
         calendar.currency = told.currency or calendar.currency
         if told.week_start is not None:
             calendar.week_start = {"monday": 0, "saturday": 5, "sunday": 6}[told.week_start]
+        calendar.fiscal_year_start = told.fiscal_year_start or calendar.fiscal_year_start
         calendar.working |= {date.fromisoformat(day): False for day in told.holidays or ()}
         calendar.working |= {date.fromisoformat(day): True for day in told.workdays or ()}
     calendar.zones = calendar.zones or [(0, ZoneInfo(timezone))]

@@ -1,15 +1,16 @@
 """Periods: a stretch of time cut into hours, days, weeks, months, quarters, years, in the tenant's zone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from events.envelope import RFC_3339, to_moment, to_ms
 from projections.definitions import Calendar
 
-GRAINS: Final = ("hour", "day", "week", "month", "quarter", "year", "total")
+GRAINS: Final = ("hour", "day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year", "total")
 MOST: Final = 20_000
 """The most periods one answer may have."""
 FOREVER: Final = (-(10**15), 10**15)
@@ -58,7 +59,7 @@ def _steps(grain: str, from_ms: int, calendar: Calendar) -> Iterator[tuple[str, 
     while True:
         after = next_day(grain, day)
         end = calendar.midnight(after)
-        yield label(grain, day), start, end
+        yield label(grain, day, calendar.fiscal_year_start), start, end
         day, start = after, end
 
 
@@ -82,12 +83,15 @@ def first_day(grain: str, day: date, calendar: Calendar) -> date:
             return day.replace(month=day.month - (day.month - 1) % 3, day=1)
         case "year":
             return day.replace(month=1, day=1)
+        case "fiscal_quarter" | "fiscal_year":
+            length = 3 if grain == "fiscal_quarter" else 12
+            return add_months(day.replace(day=1), -((day.month - calendar.fiscal_year_start) % length))
     return day
 
 
 def next_day(grain: str, day: date) -> date:
     """The first day of the next period."""
-    months = {"month": 1, "quarter": 3, "year": 12}.get(grain)
+    months = {"month": 1, "quarter": 3, "year": 12, "fiscal_quarter": 3, "fiscal_year": 12}.get(grain)
     if months is None:
         return day + timedelta(days=7 if grain == "week" else 1)
     return add_months(day, months)
@@ -105,9 +109,14 @@ def add_months(day: date, months: int) -> date:
     raise AssertionError("every month has 28 days")
 
 
-def label(grain: str, day: date) -> str:
-    """How the period that begins on ``day`` is called: ``2026-Q4``, ``2026-11``, ``2026-W47``."""
+def label(grain: str, day: date, fiscal_year_start: int = 1) -> str:
+    """How the period that begins on ``day`` is called: ``2026-Q4``, ``2026-11``, ``2026-W47``, ``FY2026-Q1``."""
+    fiscal = day.year + (fiscal_year_start > 1 and day.month >= fiscal_year_start)
     match grain:
+        case "fiscal_year":
+            return f"FY{fiscal:04d}"
+        case "fiscal_quarter":
+            return f"FY{fiscal:04d}-Q{(day.month - fiscal_year_start) % 12 // 3 + 1}"
         case "week":
             year, week, weekday = day.isocalendar()
             return f"{year}-W{week:02d}" if weekday == 1 else f"{day.isoformat()}/P7D"
@@ -121,10 +130,12 @@ def label(grain: str, day: date) -> str:
 
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?|-Q([1-4]))?\Z", re.ASCII)
+_FISCAL: Final = re.compile(r"FY(\d{4})(-Q[1-4])?\Z", re.ASCII)
 
 
 _ALLOWED: Final = (
-    'allowed: "2026-11-22", "2026-11", "2026-Q4", "2026" or RFC 3339 with an offset, each from 1900 to 2299'
+    'allowed: "2026-11-22", "2026-11", "2026-Q4", "2026", "FY2026", "FY2026-Q4" or RFC 3339 with an offset, each from '
+    "1900 to 2299"
 )
 
 
@@ -140,8 +151,10 @@ def moment(text: str, calendar: Calendar) -> int:
 
 
 def _moment(text: str, calendar: Calendar) -> int:
-    if not "1900" <= text[:4] <= "2299":
+    if not "1900" <= text.removeprefix("FY")[:4] <= "2299":
         raise ValueError
+    if _FISCAL.match(text):
+        return calendar.midnight(calendar.period(text)[0])
     if RFC_3339.match(text):
         return to_ms(datetime.fromisoformat(text).astimezone(UTC))
     found = _DATE.match(text)
@@ -159,6 +172,40 @@ def a_year_before(at_ms: int, calendar: Calendar) -> int:
     local = to_moment(at_ms).astimezone(calendar.zone(at_ms))
     earlier = datetime.combine(add_months(local.date(), -12), local.time())
     return to_ms(earlier.replace(tzinfo=calendar.zone(at_ms)).astimezone(UTC))
+
+
+def earlier(stretch: Sequence[Period], grain: str, compare: str, calendar: Calendar) -> list[Period]:
+    """What each of these periods is compared with: the one before it (``previous``), or that of a year before.
+
+    Days, weeks and hours of a year before are those of 52 weeks before, so that weekdays meet. A whole stretch that
+    begins and ends with months is compared with as many months before it, else with as many days.
+    """
+    if compare == "year":
+        months, days = (0, 364) if grain in ("hour", "day", "week") else (12, 0)
+    elif grain == "total":
+        first, end = calendar.day(stretch[0].from_ms), calendar.day(stretch[0].to_ms)
+        months = (end.year - first.year) * 12 + end.month - first.month if first.day == end.day == 1 else 0
+        days = 0 if months else (end - first).days
+    else:
+        months, days = {"month": 1, "week": 0, "day": 0, "hour": 0}.get(grain, 3 if "quarter" in grain else 12), 0
+        days = {"week": 7, "day": 1}.get(grain, 0)
+    if not months and not days:
+        length = stretch[0].to_ms - stretch[0].from_ms if grain == "total" else 3_600_000
+        return [_period(grain, each.from_ms - length, each.to_ms - length, calendar) for each in stretch]
+    edges = [_earlier(each.from_ms, months, days, calendar) for each in stretch]
+    edges.append(_earlier(stretch[-1].to_ms, months, days, calendar))
+    return [_period(grain, start, end, calendar) for start, end in pairwise(edges)]
+
+
+def _period(grain: str, from_ms: int, to_ms: int, calendar: Calendar) -> Period:
+    return Period("total" if grain == "total" else running(grain, from_ms, calendar).label, from_ms, to_ms)
+
+
+def _earlier(at_ms: int, months: int, days: int, calendar: Calendar) -> int:
+    """The same time of day that many months or days earlier; midnight of days on which it is not."""
+    local = to_moment(at_ms).astimezone(calendar.zone(at_ms))
+    day = add_months(local.date(), -months) - timedelta(days=days)
+    return calendar.midnight(day) + (at_ms - calendar.midnight(local.date()))
 
 
 def days_before(at_ms: int, days: int, calendar: Calendar) -> int:

@@ -31,6 +31,8 @@ _WEIGHT: Final = {
 }
 """Whose probability a line is weighted with: its stage's, or its deal's own, which the engine multiplies with."""
 TRAILING_DAYS: Final = 90
+REST: Final = "\x1d"
+"""What stands for all that is not told apart: no name has such a character."""
 _WITHIN: Final = "p.at_ms >= {lo:Int64} AND p.at_ms < {hi:Int64}"
 
 
@@ -84,6 +86,8 @@ class Planner:
     ) -> None:
         self._question = question
         self._now_ms = now_ms
+        self.top: Sequence[tuple[str | None, ...]] | None = None
+        """The cells that are told apart, where all others are one."""
         self._definitions = definitions
         self.currency: Final = currency
         self._rates, self.scale = _scaled(definitions.rates(currency), currency)
@@ -159,6 +163,7 @@ class Planner:
     def _wanted(self, source: Source) -> tuple[str, ...]:
         """The columns the question needs of this source."""
         names = ["attributes" if name.startswith("attributes.") else name for name in self._asked(source)]
+        names = [name for name in names if name != "currency"]
         if "rep_id" in source.dims and any(name in _ORG for name in names):
             names.append("rep_id")
         if source.profiled and "region" in names:
@@ -196,18 +201,26 @@ class Planner:
         if name.startswith("attributes."):
             return f"p.attributes[{{key{self._asked(source).index(name)}:String}}]"
         if source.profiled and name in _OF_CUSTOMER:
-            told = "if(p.region != '', p.region, a.a_region)" if name == "region" else "p.segment"
+            told = self._placed("region") if name == "region" else "p.segment"
             return f"if(f.f_{name} != '', f.f_{name}, {told})"
         if "rep_id" in source.dims and name == "manager_id":
             return "a.a_manager_id"
         if "rep_id" in source.dims and name in _ORG:
-            return f"if(p.{name} != '', p.{name}, a.a_{name})"
+            return self._placed(name)
         return f"p.{name}"
 
+    def _placed(self, name: str) -> str:
+        """Where a line belongs: as it was told, else as its rep did; or, where that is asked for, the other way."""
+        own, of_rep = f"p.{name}", f"a.a_{name}"
+        first, then = (own, of_rep) if self._question.org == "event" else (of_rep, own)
+        return f"if({first} != '', {first}, {then})"
+
     def _dims(self, source: Source) -> list[str]:
-        return [
-            f"toString({self._expression(source, name)}) AS by{place}" for place, name in enumerate(self._question.by)
-        ]
+        told = [f"toString({self._expression(source, name)})" for name in self._question.by]
+        if self.top is not None:
+            key = "concat('', " + ", char(31), ".join(told) + ")"
+            told = [f"if(has({{top:Array(String)}}, {key}), {each}, char(29))" for each in told]
+        return [f"{each} AS by{place}" for place, each in enumerate(told)]
 
     def _filters(self, source: Source) -> str:
         return "".join(
@@ -236,7 +249,8 @@ class Planner:
     def _parameters(self, source: Source, windows: Sequence[Span]) -> dict[str, Any]:
         between = edges(windows)
         wall = [wall_ms(edge, self._definitions.calendar) for edge in between] if source.local else between
-        told: dict[str, Any] = dict(self.base) | {"edges": between, "lo": between[0], "hi": between[-1]}
+        told: dict[str, Any] = {"top": ["\x1f".join(value or "" for value in cell) for cell in self.top or ()]}
+        told |= dict(self.base) | {"edges": between, "lo": between[0], "hi": between[-1]}
         told |= {"wall_edges": wall, "wall_lo": wall[0], "wall_hi": wall[-1]}
         told |= {"starts": [window.start for window in windows], "ends": [window.end for window in windows]}
         told |= {"places": list(range(len(windows))), "now": self._now_ms + 1}

@@ -3,17 +3,22 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from events.currencies import EXPONENTS
 from projections.catalogue import BY_ID
+from projections.exchange import Fx
 from projections.kpi import SCOPED, Kpi
 from projections.periods import GRAINS
 
+Org = Literal["event", "then", "now"]
 ALIASES: Final = {
     "rep": "rep_id", "team": "team_id", "manager": "manager_id", "deal_id": "deal", "lead_id": "lead",
     "customer_id": "customer", "respondent_id": "respondent", "course": "category",
 }  # fmt: skip
+ORGS: Final[tuple[Org, ...]] = ("event", "then", "now")
+FXS: Final[tuple[Fx, ...]] = ("day", "period", "plan", "none")
+COMPARES: Final = ("previous", "year")
 ENTITIES: Final = frozenset({"deal", "lead", "customer", "respondent"})
 """Dimensions with a value for each entity: their empty rows are left out of an answer."""
 
@@ -40,13 +45,21 @@ class Question:
     currency: str | None = None
     limit: int | None = None
     order: str | None = None
+    org: Org = "event"
+    """Team, region and manager: as told, else of the rep at the time; of the rep at the time; of the rep now."""
+    fx: Fx = "day"
+    """The rates that amounts are converted at: in force at their time, of their period, of the plan, or none."""
+    compare: str | None = None
+    """With the period before, or the same of the year before."""
     rest: bool = False
+    """Whether what ``limit`` leaves out is one more row."""
 
     def as_told(self) -> dict[str, object]:
         """The question as it stands in an answer."""
         told = {
             "by": list(self.by), "where": {name: list(values) for name, values in self.where}, "grain": self.grain,
-            "from": self.from_, "to": self.to, "as_of": self.as_of, "org": "event", "fx": "day",
+            "from": self.from_, "to": self.to, "as_of": self.as_of, "org": self.org, "fx": self.fx,
+            "compare": self.compare, "rest": self.rest or None,
             "currency": self.currency, "limit": self.limit, "order": self.order,
         }  # fmt: skip
         return {name: value for name, value in told.items() if value not in (None, [], {})}
@@ -64,6 +77,10 @@ def question(
     currency: str | None = None,
     limit: int | None = None,
     order: str | None = None,
+    org: str = "event",
+    fx: str = "day",
+    compare: str | None = None,
+    rest: bool = False,
 ) -> Question:
     """A question from plain words. Raises BadQuestion."""
     where = list(where)
@@ -78,12 +95,36 @@ def question(
         raise BadQuestion("limit", f"{limit} is out of range; allowed: 1 or more")
     dims = list(dict.fromkeys(_dimension(found, name, "by") for part in by for name in part.split(",")))
     dims += [name for name in sorted(found.needs) if name not in dims]
+    _known("org", org, ORGS)
+    _known("fx", fx, FXS)
+    _known("compare", compare or "year", COMPARES)
+    if fx == "none":
+        dims += [_own_currency(found)] if "currency" not in dims else []
+    if compare and grain == "total" and (from_ is None or to is None):
+        raise BadQuestion("compare", f"{compare!r} needs a stretch of time; allowed: with from and to, or a grain")
+    if rest and (limit is None or not dims or found.scoped):
+        raise BadQuestion("rest", "is not possible here; allowed: with by and limit, of a KPI without targets")
     if found.scoped:
         _one_scope(found, [*dims, *(told.partition("=")[0].strip() for told in where)])
     orders = ("period", "value", *dims)
     if order is not None and order.removeprefix("-") not in orders:
         raise BadQuestion("order", f"{order!r} is not known; allowed: {', '.join(orders)}, with - for falling")
-    return Question(found, tuple(dims), _filters(found, where), grain, from_, to, as_of, currency, limit, order)
+    return Question(
+        found, tuple(dims), _filters(found, where), grain, from_, to, as_of, currency, limit, order,
+        org, fx, compare, rest,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _known(field: str, told: str, allowed: Iterable[str]) -> None:
+    if told not in allowed:
+        raise BadQuestion(field, f"{told!r} is not known; allowed: {', '.join(allowed)}")
+
+
+def _own_currency(kpi: Kpi) -> str:
+    """The dimension that tells amounts apart which are not converted."""
+    if "currency" not in kpi.dims:
+        raise BadQuestion("fx", f"'none' is not possible for {kpi.id}; allowed: {', '.join(FXS[:-1])}")
+    return "currency"
 
 
 def _one_scope(kpi: Kpi, names: Iterable[str]) -> None:

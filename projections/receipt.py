@@ -124,7 +124,7 @@ class Receipts:
         found.definitions |= of_it.definitions
 
     def _rep_days(self, part: Part, period: Period, cell: Cell, found: Evidence) -> None:
-        definitions, now_ms = self._asker.definitions, self._asker.now_ms
+        definitions, now_ms = self._asker.seen(self._question), self._asker.now_ms
         windows = spans(part, [period], now_ms, definitions.calendar)
         for (_, place), stint, days in stint_days(self._question, windows, definitions, now_ms):
             if place == cell:

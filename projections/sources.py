@@ -19,6 +19,7 @@ COMMON: Final = frozenset("rep_id team_id region product channel campaign segmen
 DEAL: Final = COMMON | {"deal", "lead", "customer", "pipeline", "stage"}
 PEOPLE: Final = frozenset({"rep_id", "team_id", "region", "manager_id"})
 CUSTOMER: Final = frozenset({"region", "segment", "customer"})
+MONEY: Final = frozenset({"currency"})
 ANSWER: Final = COMMON | {"customer", "deal", "respondent"}
 
 Columns = tuple[str, ...]
@@ -299,22 +300,22 @@ def _latest_answers(kind: str) -> Callable[[Columns], str]:
     return sql
 
 
-WINS: Final = lines("won", dims=DEAL, words="wins, and what takes them back")
-LOSSES: Final = lines("lost", dims=DEAL | {"reason", "competitor"}, words="losses, and what takes them back")
+WINS: Final = lines("won", dims=DEAL | MONEY, words="wins, and what takes them back")
+LOSSES: Final = lines("lost", dims=DEAL | MONEY | {"reason", "competitor"}, words="losses, and what takes them back")
 SALES: Final = lines(
     "won",
     "order",
-    dims=COMMON | {"customer", "deal"},
+    dims=COMMON | MONEY | {"customer", "deal"},
     words="wins and orders",
     excluded=(("measure = 'fulfilment'", "fulfils a deal and adds no revenue of its own"),),
 )
-REFUNDS: Final = lines("refund", dims=COMMON | {"customer", "deal"}, words="refunds")
-COSTS: Final = lines("won", "order", "fulfilment", dims=COMMON | {"customer", "deal"}, words="wins and orders")
-SPEND: Final = lines("spend", dims=COMMON | {"category"}, words="spend, day by day", local=True)
+REFUNDS: Final = lines("refund", dims=COMMON | MONEY | {"customer", "deal"}, words="refunds")
+COSTS: Final = lines("won", "order", "fulfilment", dims=COMMON | MONEY | {"customer", "deal"}, words="wins and orders")
+SPEND: Final = lines("spend", dims=COMMON | MONEY | {"category"}, words="spend, day by day", local=True)
 LEADS: Final = lines("lead_created", dims=COMMON | {"lead", "customer"}, words="leads")
 QUALIFIED: Final = lines("lead_qualified", dims=COMMON | {"lead", "customer"}, words="qualified leads")
 CREATED: Final = lines("created", dims=DEAL, words="deals created")
-PIPELINE: Final = lines("pipeline", dims=DEAL, words="what enters and leaves the pipeline")
+PIPELINE: Final = lines("pipeline", dims=DEAL | MONEY, words="what enters and leaves the pipeline")
 TOUCHPOINTS: Final = lines(
     "touchpoint",
     dims=COMMON | {"kind", "direction", "lead", "deal", "customer"},

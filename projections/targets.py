@@ -1,7 +1,7 @@
 """Targets: what is to be reached, by when, by whom; the last statement for the same counts.
 
-A target is for a calendar year, quarter or month. A stretch of time that no target was set for has the sum of those
-that fill it without a gap, where the KPI is one that adds up over time.
+A target is for a year, quarter or month of the calendar, or for a fiscal year or quarter. A stretch of time that none
+was set for has the sum of those that fill it without a gap, where the KPI is one that adds up over time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,6 @@ from events.planning import TargetSet
 from projections.definitions import Calendar, Definitions
 from projections.formula import Undefined, Value
 from projections.kpi import Kpi
-from projections.periods import moment, next_day
 
 SCOPES: Final = {"team": "team_id", "rep": "rep_id", "region": "region", "product": "product"}
 """Scopes below the company, and the dimension of each."""
@@ -46,19 +45,12 @@ def targets(definitions: Definitions) -> list[Target]:
     for fact in definitions.of_kind("target"):
         told = fact.data
         assert isinstance(told, TargetSet)
-        from_ms, to_ms = stretch(told.period, calendar)
+        from_ms, to_ms = calendar.stretch(told.period)
         found[told.kpi, told.scope, told.scope_id or "", told.period] = Target(
             told.kpi, told.scope, told.scope_id or "", from_ms, to_ms, Fraction(told.value),
             told.currency or calendar.currency, fact.position, fact.entity,
         )  # fmt: skip
     return list(found.values())
-
-
-def stretch(period: str, calendar: Calendar) -> tuple[int, int]:
-    """From when up to when a period such as ``2026``, ``2026-Q4`` or ``2026-11`` is."""
-    grain = "year" if "-" not in period else "quarter" if "Q" in period else "month"
-    start = moment(period, calendar)
-    return start, calendar.midnight(next_day(grain, calendar.day(start)))
 
 
 def filling(known: Iterable[Target], from_ms: int, to_ms: int, adds_up: bool) -> list[Target]:

@@ -27,14 +27,15 @@ def test_the_sql_is_the_one_checked_in(kpi: str) -> None:
 
 @pytest.mark.parametrize("kpi", BY_ID)
 def test_nothing_told_by_a_user_stands_in_the_sql(kpi: str) -> None:
-    dims = sorted(BY_ID[kpi].dims - {"attributes"})
+    dims = sorted(BY_ID[kpi].dims - {"attributes"}) if not BY_ID[kpi].scoped else [*sorted(BY_ID[kpi].needs), "rep_id"]
     free = ["attributes." + HOSTILE] if "attributes" in BY_ID[kpi].dims else []
     asked = question(kpi, by=free + dims, where=[f"{name}={HOSTILE}" for name in dims + free])
     recorder = Recorder()
 
     hostile = asker(recorder, tenant=HOSTILE)
     hostile.answer(asked)
-    Receipts(recorder, hostile, asked).evidence(Period("total", *FOREVER), (HOSTILE,) * len(asked.by))
+    cell = tuple("revenue" if name == "kpi" else HOSTILE for name in asked.by)
+    Receipts(recorder, hostile, asked).evidence(Period("total", *FOREVER), cell)
 
     assert recorder.selects
     for sql, parameters in recorder.selects:
