@@ -23,10 +23,13 @@ _OPTIONS: Final = (
         "--where", multiple=True, metavar="DIM=VALUE",
         help="Only these; may be repeated, values of one dimension are alternatives.",
     ),
-    click.option("--grain", default="total", metavar="GRAIN", help="hour, day, week, month, quarter, year or total."),
+    click.option(
+        "--grain", default="total", metavar="GRAIN",
+        help="hour, day, week, month, quarter, year, fiscal_quarter, fiscal_year or total.",
+    ),
     click.option(
         "--from", "from_", metavar="MOMENT",
-        help="From here on, included: 2026, 2026-Q4, 2026-11, 2026-11-22 or RFC 3339 with an offset.",
+        help="From here on, included: 2026, 2026-Q4, FY2026-Q4, 2026-11, 2026-11-22 or RFC 3339 with an offset.",
     ),
     click.option("--to", metavar="MOMENT", help="Up to here, excluded."),
     click.option(
@@ -34,8 +37,17 @@ _OPTIONS: Final = (
         help="As it was known then: a recorded time, or a position of the journal.",
     ),
     click.option("--currency", metavar="CODE", help="The currency of the answer, such as EUR."),
+    click.option(
+        "--org", default="event", metavar="ORG",
+        help="Team, region and manager: event (as told, else of the rep at the time), then (of the rep at the time) or "
+        "now (of the rep today).",
+    ),
+    click.option(
+        "--fx", default="day", metavar="RATES",
+        help="Amounts are converted at rates of the day, period or plan; none: each currency by itself.",
+    ),
 )  # fmt: skip
-_AS_OF: Final = _OPTIONS[-2]
+_AS_OF: Final = _OPTIONS[-4]
 SHOWN: Final = 50
 """Events of a receipt that a person is shown in one table."""
 FEW: Final = 10
@@ -59,21 +71,23 @@ def _cell_options(verb: Verb) -> Verb:
 
 @click.command(short_help="Ask a KPI, as it is known now or was known then.")
 @_question_options
+@click.option("--compare", metavar="WITH", help="With the previous period, or the same of the year before (year).")
 @click.option("--limit", type=int, metavar="N", help="At most so many rows.")
+@click.option("--rest", is_flag=True, help="With --limit: the rest as one row; the limit is of each period.")
 @click.option(
     "--order", metavar="COLUMN", help="By period, value or a dimension; with - falling, as in --order=-value."
 )
 @click.option("--csv", "as_csv", is_flag=True, help="The rows as CSV.")
 @shared
 @click.pass_obj
-def kpi(session: Session, /, limit: int | None, order: str | None, as_csv: bool, **told: Any) -> None:
+def kpi(session: Session, /, as_csv: bool, **told: Any) -> None:
     """Ask a KPI: by anything, in any period, as known now or at any moment.
 
     Examples: kpi revenue --grain month --by region · kpi win_rate --from 2026-Q3 --to 2026-Q4 --as-of 2026-10-05
     """
     if as_csv and session.json:
         raise Problem("--csv and --json exclude each other; allowed: one of them", BAD_USAGE)
-    asked = _question(told, limit=limit, order=order)
+    asked = _question(told)
     with session.books() as books:
         answer = books.ask(asked)
     if session.json:
@@ -153,14 +167,15 @@ def history(session: Session, entity: str, id_: str) -> None:
         _history(session, found)
 
 
-def _question(told: dict[str, Any], **more: Any) -> "Question":
+def _question(told: dict[str, Any]) -> "Question":
     """The question of the options. Raises BadQuestion, or Problem where one is no text."""
     from projections.question import question
 
     for name, value in told.items():
         for each in value if isinstance(value, tuple) else (value,):
-            _text(each, name.strip("_"))
-    return question(told.pop("kpi_id"), **told, **more)
+            if isinstance(each, str):
+                _text(each, name.strip("_"))
+    return question(told.pop("kpi_id"), **told)
 
 
 def _text(value: str | None, name: str) -> str:
@@ -211,15 +226,18 @@ def _rows(session: Session, rows: list[dict[str, Any]], asked: "Question") -> st
     dims = [*(["period"] if asked.grain != "total" else []), *asked.by]
     parts = [part for part in kpi_.parts if part is not kpi_.formula]
     reasons = [show.reason(row, t) for row in rows]
+    compared = ["before", "change", "growth"] if asked.compare else []
     headings = [
         *map(t, dims),
         kpi_.zh if session.lang == "zh" else kpi_.id,
+        *map(t, compared),
         *(t(show.part(part.name)) for part in parts),
     ]
     cells = [
         [
-            *(show.DASH if row[dim] is None else row[dim] for dim in dims),
+            *(_named(row, dim, t) for dim in dims),
             show.value(row["value"], kpi_.unit, t, long=True),
+            *(_compared(row, name, kpi_.unit, t) for name in compared),
             *(show.value(row["parts"][part.name], _units(asked, row)[part.name], t) for part in parts),
             *([why] if any(reasons) else []),
         ]
@@ -239,6 +257,19 @@ def _units(asked: "Question", row: dict[str, Any]) -> dict[str, Any]:
 def _kpi_of(asked: "Question") -> str | None:
     """The one KPI whose targets are asked for, if it is named."""
     return next((values[0] for name, values in asked.where if name == "kpi"), None)
+
+
+def _named(row: dict[str, Any], dim: str, t: show.Text) -> str:
+    """A dimension of a row; the first one of the rest says so."""
+    if row.get("rest") and dim != "period":
+        return t("the rest")
+    return show.DASH if row[dim] is None else str(row[dim])
+
+
+def _compared(row: dict[str, Any], name: str, unit: str, t: show.Text) -> str:
+    """What a row is compared with, the change, or the growth."""
+    told = row["before"]["value"] if name == "before" else row[name]
+    return show.value(told, "ratio" if name == "growth" else unit, t)
 
 
 def _definition(session: Session, answer: dict[str, Any], asked: "Question") -> str:
@@ -261,10 +292,12 @@ def _csv(answer: dict[str, Any]) -> str:
     parts = list(answer["rows"][0]["parts"]) if answer["rows"] else []
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["period", *map(_safe, dims), "value", *parts, "reason"])
+    compared = ["before", "change", "growth"] if answer["question"].get("compare") else []
+    writer.writerow(["period", *map(_safe, dims), "value", *compared, *parts, "reason"])
     for row in answer["rows"]:
-        told = [_safe(row[dim]) for dim in dims]
-        writer.writerow([row["period"], *told, row["value"], *row["parts"].values(), row.get("reason", "")])
+        told = ["(rest)" if row.get("rest") else _safe(row[dim]) for dim in dims]
+        against = [row["before"]["value"], row["change"], row["growth"]] if compared else []
+        writer.writerow([row["period"], *told, row["value"], *against, *row["parts"].values(), row.get("reason", "")])
     return out.getvalue()
 
 

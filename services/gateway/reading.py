@@ -10,6 +10,7 @@ from starlette.responses import Response
 from events.vocabulary import EVENTS
 from projections.answer import definition
 from projections.catalogue import KPIS
+from projections.kpi import Kpi
 from projections.question import BadQuestion, Question, question
 from services.books import Books
 from services.changes import changes
@@ -19,17 +20,22 @@ from services.gateway.problems import Problem, unavailable
 from services.journal.port import JournalError
 from services.receipt import explain, history
 from services.store.port import StoreError
+from services.words import meaning
 
 _encode: Final = msgspec.json.Encoder().encode
 _QUESTION: Final = {
     "by": "A dimension to group by; may be repeated, or a,b.",
     "where": "dimension=value; may be repeated, values of one dimension are alternatives.",
-    "grain": "hour, day, week, month, quarter, year or total.",
-    "from": "From here on, included: 2026, 2026-Q4, 2026-11, 2026-11-22 or RFC 3339 with an offset.",
+    "grain": "hour, day, week, month, quarter, year, fiscal_quarter, fiscal_year or total.",
+    "from": "From here on, included: 2026, 2026-Q4, FY2026-Q4, 2026-11, 2026-11-22 or RFC 3339 with an offset.",
     "to": "Up to here, excluded.",
     "as_of": "As it was known then: a recorded time, or a position of the journal.",
     "currency": "The currency of the answer, such as EUR.",
+    "org": "Team, region and manager: event (as told, else of the rep then), then (of the rep at the time) or now.",
+    "fx": "Amounts are converted at rates of the day, period or plan; none: each currency by itself.",
+    "compare": "With the previous period, or the same of the year before (year).",
     "limit": "At most so many rows.",
+    "rest": "true: with limit, the rest as one row; the limit is of each period.",
     "order": "By period, value or a dimension; with - falling.",
 }
 _MANY: Final = ("by", "where")
@@ -45,9 +51,10 @@ async def catalogue(gateway: Gateway, caller: Caller, request: Request) -> Respo
     return _json([_kpi(kpi) for kpi in KPIS])
 
 
-def _kpi(kpi: Any) -> dict[str, Any]:
-    told = {"id": kpi.id, "name": {"en": kpi.name, "zh": kpi.zh}, "unit": kpi.unit, "kind": kpi.kind}
-    return told | {"better": kpi.better, "dimensions": sorted(kpi.dims), "definition": definition(kpi)}
+def _kpi(kpi: Kpi) -> dict[str, Any]:
+    told: dict[str, Any] = {"id": kpi.id, "name": {"en": kpi.name, "zh": kpi.zh}, "unit": kpi.unit, "kind": kpi.kind}
+    told |= {"better": kpi.better, "dimensions": sorted(kpi.dims), "definition": definition(kpi)}
+    return told | {"meaning": {"en": kpi.meaning, "zh": meaning(kpi.id, kpi.meaning, "zh")}, "source": kpi.origin}
 
 
 async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
@@ -120,11 +127,15 @@ def told(request: Request, allowed: Mapping[str, str]) -> dict[str, Any]:
 def _question(request: Request, told: dict[str, Any]) -> Question:
     """The question of a request. Raises Problem."""
     told["from_"] = told.pop("from", None)
-    limit = told.pop("limit", None)
+    limit, rest = told.pop("limit", None), told.pop("rest", "false")
     try:
+        if rest not in ("true", "false"):
+            raise BadQuestion("rest", f"{rest[:40]!r} is not known; allowed: true, false")
         if limit is not None and not (limit.isascii() and limit.isdecimal() and len(limit) < 10):
             raise BadQuestion("limit", f"{limit[:40]!r} is no number; allowed: 1 or more")
-        return question(request.path_params["id"], **told, limit=None if limit is None else int(limit))
+        return question(
+            request.path_params["id"], **told, limit=None if limit is None else int(limit), rest=rest == "true"
+        )
     except BadQuestion as error:
         raise refused(error) from error
 
