@@ -339,6 +339,7 @@ def _ordered(question: Question, rows: list[Row]) -> list[Row]:
     """In the order asked for, the undefined last; at most as many as asked for."""
     order = question.order or "period"
     falling, name = order.startswith("-"), order.lstrip("-")
+    rows = sorted(rows, key=lambda row: REST in row.cell)
     if name == "value":
         known = [row for row in rows if isinstance(row.value, Fraction)]
         known.sort(key=lambda row: row.value, reverse=falling)  # type: ignore[arg-type,return-value]

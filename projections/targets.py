@@ -40,13 +40,13 @@ class Target:
 
 def targets(definitions: Definitions) -> list[Target]:
     """Every target that stands."""
-    found: dict[tuple[str, str, str, str], Target] = {}
+    found: dict[tuple[str, str, str, int, int], Target] = {}
     calendar = definitions.calendar
     for fact in definitions.of_kind("target"):
         told = fact.data
         assert isinstance(told, TargetSet)
         from_ms, to_ms = calendar.stretch(told.period)
-        found[told.kpi, told.scope, told.scope_id or "", told.period] = Target(
+        found[told.kpi, told.scope, told.scope_id or "", from_ms, to_ms] = Target(
             told.kpi, told.scope, told.scope_id or "", from_ms, to_ms, Fraction(told.value),
             told.currency or calendar.currency, fact.position, fact.entity,
         )  # fmt: skip

@@ -133,9 +133,8 @@ def _question(request: Request, told: dict[str, Any]) -> Question:
             raise BadQuestion("rest", f"{rest[:40]!r} is not known; allowed: true, false")
         if limit is not None and not (limit.isascii() and limit.isdecimal() and len(limit) < 10):
             raise BadQuestion("limit", f"{limit[:40]!r} is no number; allowed: 1 or more")
-        return question(
-            request.path_params["id"], **told, limit=None if limit is None else int(limit), rest=rest == "true"
-        )
+        told |= {"limit": None if limit is None else int(limit), "rest": rest == "true"}
+        return question(request.path_params["id"], **told)
     except BadQuestion as error:
         raise refused(error) from error
 

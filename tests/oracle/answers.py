@@ -67,6 +67,7 @@ def ask(
     past = Past(facts, cut(facts, query, timezone, currency), timezone, currency)
     start = BEGINNING if query.from_ is None else past.days.moment(query.from_)
     end = END if query.to is None else past.days.moment(query.to)
+    past.org, past.fx = query.org, query.fx
     story = Story(past)
     stretches = past.days.periods(query.grain, start, end)
     windows = [Window(story, query, stretch, lifespan_years) for stretch in stretches]

@@ -33,6 +33,7 @@ class Days:
         self.currency = ([currency] + [data.currency for _, data in told if data.currency])[-1]
         starts = ["monday"] + [data.week_start for _, data in told if data.week_start]
         self.week_start = {"monday": 0, "saturday": 5, "sunday": 6}[starts[-1]]
+        self.fiscal_year_start = ([1] + [data.fiscal_year_start for _, data in told if data.fiscal_year_start])[-1]
         self.named: dict[str, bool] = {}
         for _, data in told:
             self.named |= dict.fromkeys(data.holidays or [], False)
@@ -71,8 +72,24 @@ class Days:
         local = self.local(at)
         return to_ms(datetime.combine(local.date() - timedelta(days=days), local.time(), self.zone(at)).astimezone(UTC))
 
+    def stretch(self, period: str | None, since: int) -> tuple[int, int]:
+        """From when up to when a period is; without one, from a moment on."""
+        if period is None:
+            return since, END
+        fiscal, name = period.startswith("FY"), period.removeprefix("FY")
+        year, rest = int(name[:4]), name[5:]
+        first = self.fiscal_year_start if fiscal else 1
+        year -= fiscal and first > 1
+        length = 12 if not rest else 3 if rest.startswith("Q") else 1
+        first += 0 if not rest else (int(rest[1:]) - 1) * 3 if length == 3 else int(rest) - 1
+        starts = [(year + (month - 1) // 12, (month - 1) % 12 + 1) for month in (first, first + length)]
+        start, end = (self.midnight(date(year, month, 1)) for year, month in starts)
+        return start, end
+
     def moment(self, text: str) -> int:
         """A day, month, quarter or year begins at its first midnight; anything else is a moment with its offset."""
+        if text.startswith("FY"):
+            return self.stretch(text, 0)[0]
         if "T" in text:
             return to_ms(datetime.fromisoformat(text).astimezone(UTC))
         year, *rest = text.split("-")
@@ -108,7 +125,7 @@ class Days:
             after = day + timedelta(days=1)
             while not self._begins(grain, after):
                 after += timedelta(days=1)
-            yield Stretch(label(grain, day), self.midnight(day), self.midnight(after))
+            yield Stretch(label(grain, day, self.fiscal_year_start), self.midnight(day), self.midnight(after))
             day = after
 
     def _begins(self, grain: str, day: date) -> bool:
@@ -118,16 +135,21 @@ class Days:
             "month": day.day == 1,
             "quarter": day.day == 1 and day.month in (1, 4, 7, 10),
             "year": day.day == 1 and day.month == 1,
+            "fiscal_quarter": day.day == 1 and (day.month - self.fiscal_year_start) % 3 == 0,
+            "fiscal_year": day.day == 1 and day.month == self.fiscal_year_start,
         }[grain]
 
 
-def label(grain: str, day: date) -> str:
-    """What a period that begins on ``day`` is called."""
+def label(grain: str, day: date, fiscal_year_start: int = 1) -> str:
+    """What a period that begins on ``day`` is called; a fiscal year by the year in which it ends."""
     week = f"{day:%G-W%V}" if day.weekday() == 0 else f"{day}/P7D"
+    ends = day.year if fiscal_year_start == 1 or day.month < fiscal_year_start else day.year + 1
     return {
         "day": f"{day}",
         "week": week,
         "month": f"{day:%Y-%m}",
         "quarter": f"{day:%Y}-Q{(day.month + 2) // 3}",
         "year": f"{day:%Y}",
+        "fiscal_quarter": f"FY{ends}-Q{(day.month - fiscal_year_start) % 12 // 3 + 1}",
+        "fiscal_year": f"FY{ends}",
     }[grain]

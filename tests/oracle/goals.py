@@ -34,18 +34,8 @@ def standing(window: Window) -> dict[tuple[str, str], dict[tuple[int, int], Targ
     for _, told in window.past.of(TargetSet):
         asked = told.scope == SCOPES.get(dim, "company") and told.kpi in where.get("kpi", (told.kpi,))
         if asked and told.kpi in PARTS_OF and (told.scope_id or "") in where.get(dim, (told.scope_id or "",)):
-            found.setdefault((told.kpi, told.scope_id or ""), {})[bounds(window, told.period)] = told
+            found.setdefault((told.kpi, told.scope_id or ""), {})[window.past.days.stretch(told.period, 0)] = told
     return found
-
-
-def bounds(window: Window, period: str) -> tuple[int, int]:
-    """From when up to when a target is for."""
-    year, rest = int(period[:4]), period[5:]
-    months = 12 if not rest else 3 if rest.startswith("Q") else 1
-    first = 1 if not rest else int(rest[1:]) * 3 - 2 if months == 3 else int(rest)
-    end = first + months
-    after = date(year + (end > 12), end - 12 * (end > 12), 1)
-    return window.past.days.midnight(date(year, first, 1)), window.past.days.midnight(after)
 
 
 def aim(window: Window, kpi: str, whose: str) -> Value:

@@ -62,6 +62,8 @@ class Past:
         standing = [fact for fact in known if (fact.source, fact.id) not in voided]
         self.facts = sorted(standing, key=lambda fact: (fact.at_ms, fact.position))
         self.days = Days(self.facts, timezone, currency)
+        self.org = "event"
+        self.fx = "day"
 
     def of(self, *types: type[Event]) -> Iterator[tuple[Fact, Event]]:
         """The standing events of these types."""
@@ -77,24 +79,31 @@ class Past:
         return found
 
     def placed(self, dims: Dims, at: int) -> Dims:
-        """With the team, region and manager that the rep's latest assignment at that moment fills in."""
+        """With the team, region and manager that the rep's latest assignment at that moment fills in.
+
+        Organised as it was then, or is now, what the event itself told of them comes second.
+        """
         rep = dims.get("rep_id")
-        latest = [data for fact, data in self.of(RepAssigned) if data.rep_id == rep and fact.at_ms <= at][-1:]
+        when = self.recorded_ms if self.org == "now" else at
+        latest = [data for fact, data in self.of(RepAssigned) if data.rep_id == rep and fact.at_ms <= when][-1:]
         filled: dict[str, str] = {}
         for data in latest:
             filled = _present(team_id=data.team_id, region=data.region, manager_id=data.manager_id)
-        return {**filled, **dims}
+        return {**filled, **dims} if self.org == "event" else {**dims, **filled}
 
     def rate(self, base: str, quote: str, at: int) -> Fraction | None:
-        """What one of ``base`` was worth, by the direct day rate in force."""
+        """What one of ``base`` was worth, by the direct rate in force: of the day, or of the shortest period."""
         if base == quote:
             return Fraction(1)
-        told = [
-            Fraction(data.rate)
-            for fact, data in self.of(FxRateSet)
-            if (data.base, data.quote, data.kind) == (base, quote, "day") and fact.at_ms <= at
+        told = [(fact.at_ms, data) for fact, data in self.of(FxRateSet) if (data.base, data.quote) == (base, quote)]
+        told = [(since, data) for since, data in told if data.kind == self.fx]
+        if self.fx == "day":
+            return [None, *(Fraction(data.rate) for since, data in told if since <= at)][-1]
+        stretches = [(*self.days.stretch(data.period, since), data.rate) for since, data in told]
+        holding = [
+            (end - start, -place, rate) for place, (start, end, rate) in enumerate(stretches) if start <= at < end
         ]
-        return told[-1] if told else None
+        return Fraction(min(holding)[2]) if holding else None
 
     def stages(self, pipeline: str | None, before: int) -> dict[str, tuple[int, Fraction | None]]:
         """Stage to its place and probability, as last defined before a moment; else as first defined."""
@@ -124,6 +133,8 @@ class Past:
                 if isinstance(fact.data, RepAssigned):
                     data = fact.data
                     dims = _present(rep_id=rep, team_id=data.team_id, region=data.region, manager_id=data.manager_id)
+                    if self.org == "now":
+                        dims = dict(self.placed({"rep_id": rep}, fact.at_ms))
                     found.append(Stint(rep, dims, fact.at_ms, until))
         return found
 

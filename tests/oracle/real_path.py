@@ -65,6 +65,8 @@ class Company:
                 to=query.to,
                 as_of=query.as_of,
                 currency=query.currency,
+                org=query.org,
+                fx=query.fx,
             )
         )
 

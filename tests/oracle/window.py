@@ -26,6 +26,8 @@ class Query:
     to: str | None = None
     as_of: str | None = None
     currency: str | None = None
+    org: str = "event"
+    fx: str = "day"
 
 
 @dataclass(frozen=True)

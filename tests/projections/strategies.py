@@ -52,6 +52,8 @@ BOUNDS: Final = (
     *("2024-02-28", "2024-02-29", "2024-03-01", "2024-03-10", "2024-03-31", "2024-04-01", "2024-12-31", "2025-01-01"),
     *("2024-03-31T01:30:00Z", "2024-02-29T12:00:00.001Z", "2024-12-31T23:00:00Z"),
 )
+FISCAL: Final = ("fiscal_year", "fiscal_quarter")
+ORGS: Final = ("event", "event", "then", "now")
 MONTHS: Final = ("2024-01", "2024-02", "2024-03")
 ZONES: Final = ("Europe/Berlin", "America/New_York", "UTC")
 
@@ -170,7 +172,10 @@ def surveys(draw: DrawFn) -> Data:
 @st.composite
 def targets(draw: DrawFn) -> Data:
     """Targets of few KPIs and periods, for the company and below it."""
-    told: Data = {"kpi": draw(name("kpi")), "period": draw(st.sampled_from(["2024", "2024-Q1", *MONTHS]))}
+    told: Data = {
+        "kpi": draw(name("kpi")),
+        "period": draw(st.sampled_from(["2024", "2024-Q1", "FY2024", "FY2024-Q4", *MONTHS])),
+    }
     told["value"] = draw(st.sampled_from(["5000", "120.5", "0", "1"]))
     if draw(st.booleans()):
         told["currency"] = draw(st.sampled_from(["CNY", "USD"]))
@@ -236,11 +241,14 @@ TOLD: Final[dict[str, SearchStrategy[Data]]] = {
         ),
     ),
     "target.set": targets(),
-    "fx_rate.set": sampled(
-        base=st.sampled_from(["USD", "JPY", "CNY"]),
-        quote=st.sampled_from(["CNY", "USD"]),
-        rate=st.sampled_from(["7", "7.123456", "0.05"]),
-        kind=st.sampled_from(["day", "day", "day", "plan"]),
+    "fx_rate.set": data(
+        {
+            "base": st.sampled_from(["USD", "JPY", "CNY"]),
+            "quote": st.sampled_from(["CNY", "USD"]),
+            "rate": st.sampled_from(["7", "7.123456", "0.05"]),
+            "kind": st.sampled_from(["day", "day", "day", "period", "plan"]),
+        },
+        {"period": st.sampled_from(["2024", "2024-Q1", "FY2024", *MONTHS])},
     ),
     "pipeline.defined": data({**PIPELINE, "stages": STAGE_LIST}, {}),
     "calendar.defined": data(
@@ -248,6 +256,7 @@ TOLD: Final[dict[str, SearchStrategy[Data]]] = {
         {
             "timezone": st.sampled_from(ZONES),
             "currency": st.sampled_from(["CNY", "USD"]),
+            "fiscal_year_start": st.sampled_from([1, 4, 7]),
             "week_start": st.sampled_from(["monday", "saturday", "sunday"]),
             "holidays": st.lists(st.sampled_from(DATES), max_size=2),
             "workdays": st.lists(st.sampled_from(DATES), max_size=2),
@@ -364,7 +373,7 @@ def filters(kpi: str) -> SearchStrategy[tuple[str, tuple[str, ...]]]:
 
 def dimensions(kpi: str) -> list[str]:
     """The dimensions that a KPI can be asked by."""
-    known = sorted(BY_ID[kpi].dims - {"attributes"})
+    known = sorted(BY_ID[kpi].dims - {"attributes", "currency"})
     return [*known, "attributes.k"] if "attributes" in BY_ID[kpi].dims else known
 
 
@@ -379,11 +388,14 @@ def queries(draw: DrawFn, kpis: tuple[str, ...] = tuple(BY_ID), positions: int =
     some = st.lists(filters(kpi), max_size=2, unique_by=lambda each: each[0])
     where = draw(st.one_of(st.just([]), st.just([]), some))
     hour = [] if kpi == "touchpoints_per_rep_day" else ["hour"]
-    grain = draw(st.sampled_from(["total", "total", "total", "year", "quarter", "month", "week", "day", *hour]))
+    grain = draw(
+        st.sampled_from(["total", "total", "total", "year", "quarter", "month", "week", "day", *FISCAL, *hour])
+    )
     from_, to = draw(bounds(grain, bounded=kpi in STARTING))
     as_of = draw(st.one_of(st.none(), st.none(), st.none(), st.integers(0, positions).map(str), MOMENT))
     currency = draw(st.sampled_from([None, None, None, None, "CNY", "USD", "JPY"]))
-    return Query(kpi, tuple(by), tuple(where), grain, from_, to, as_of, currency)
+    org, fx = draw(st.sampled_from(ORGS)), draw(st.sampled_from(["day", "day", "day", "period", "plan"]))
+    return Query(kpi, tuple(by), tuple(where), grain, from_, to, as_of, currency, org, fx)
 
 
 @st.composite
@@ -394,11 +406,20 @@ def aimed(draw: DrawFn, kpi: str, positions: int) -> Query:
     where = [(scope, tuple(NAMES[scope]))] if scope and (scope not in by or draw(st.booleans())) else []
     if "kpi" in by and draw(st.sampled_from([True, False, False])):
         where.append(("kpi", ("revenue", "win_rate")))
-    grain = draw(st.sampled_from(["total", "total", "year", "quarter", "quarter", "month", "month", "week"]))
-    stretches = [("2024", "2025"), ("2024-Q1", "2024-Q2"), ("2024-02", "2024-04"), ("2024-02-15", "2024-05")]
+    grain = draw(st.sampled_from(["total", "total", "year", "quarter", "fiscal_quarter", "month", "month", "week"]))
+    stretches = [
+        ("2024", "2025"),
+        ("2024-Q1", "2024-Q2"),
+        ("2024-02", "2024-04"),
+        ("2024-02-15", "2024-05"),
+        ("FY2024", "FY2025"),
+    ]
     from_, to = draw(st.sampled_from(stretches))
     as_of = draw(st.one_of(st.none(), st.none(), st.integers(0, positions).map(str), MOMENT))
-    return Query(kpi, tuple(by), tuple(where), grain, from_, to, as_of, draw(st.sampled_from([None, "CNY", "USD"])))
+    currency, org = draw(st.sampled_from([None, "CNY", "USD"])), draw(st.sampled_from(ORGS))
+    return Query(
+        kpi, tuple(by), tuple(where), grain, from_, to, as_of, currency, org, draw(st.sampled_from(["day", "plan"]))
+    )
 
 
 @st.composite
