@@ -73,7 +73,17 @@ CLOSING: Final = Source(
     "closing", "open deals that are expected to close in the period", DEAL, ("pipeline",), _closing, lasts="end"
 )
 STALLED: Final = Source(
-    "stalled", "open deals that stand in their stage too long", DEAL, ("pipeline",), _stalled, lasts="end"
+    "stalled",
+    "open deals that stand in their stage too long",
+    DEAL,
+    ("pipeline",),
+    _stalled,
+    related=f"""
+        SELECT DISTINCT book, entity FROM {{postings}}
+        WHERE {KNOWN} AND measure = 'pipeline' AND outcome IN ('moved', 'won', 'lost') AND (pipeline, stage) IN (
+            SELECT pipeline, stage FROM {{postings}}
+            WHERE {KNOWN} AND measure = 'pipeline' AND entity IN {{entities:Array(String)}})""",
+    lasts="end",
 )
 SHARED_WINS: Final = Source(
     "shared_wins",
@@ -84,5 +94,4 @@ SHARED_WINS: Final = Source(
     related=f"""
         SELECT DISTINCT book, entity FROM {{postings}}
         WHERE {KNOWN} AND measure = 'touchpoint' AND deal IN {{entities:Array(String)}}""",
-    excluded=(),
 )

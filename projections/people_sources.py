@@ -97,6 +97,9 @@ COMPARED: Final = Source(
     COURSES,
     ("training",),
     _compared,
+    related=f"""
+        SELECT DISTINCT book, entity FROM {{postings}}
+        WHERE {KNOWN} AND measure = 'training' AND rep_id IN {{entities:Array(String)}}""",
 )
 SOLD_UNTRAINED: Final = Source(
     "sold_untrained", "wins of the untrained reps within the same days", COURSES, _SOLD, _untrained, placed="trained_ms"
