@@ -232,6 +232,21 @@ class TestAdventureWorks:
         found = {(row["rep_id"], row["period"]): row["value"] for row in rows}
         assert {place: found[place] for place in expected} == expected
 
+    def test_quota_attainment_of_every_quarter_of_every_sales_person(self, ask: Asker) -> None:
+        table = published("adventureworks") / "quota_attainment_reference.csv"
+        with table.open(encoding="utf-8", newline="") as file:
+            expected = {
+                (each["Name"], f"{each['quarter'][:4]}-{each['quarter'][4:]}"): round(float(each["att"]), 6)
+                for each in csv.DictReader(file)
+            }
+        rows = ask.rows("quota_attainment", "--by", "rep_id", "--grain", "quarter")
+        known = [row for row in rows if row["value"] is not None]
+        assert {row["kpi"] for row in rows} == {"revenue"}
+        assert {(row["rep_id"], row["period"]): round(row["value"], 6) for row in known} == expected
+        assert (len(known), sum(row["value"] >= 1 for row in known)) == (163, 9)
+        sold, aimed = (sum(Decimal(row["parts"][name]) for row in known) for name in ("actual", "target"))
+        assert round(sold / aimed, 4) == Decimal("0.8102")
+
 
 class TestNorthwind:
     """Net revenue of a grocer: prices and discounts that do not come out in whole cents."""
