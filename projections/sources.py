@@ -68,6 +68,7 @@ def together(sources: Iterable[Source]) -> Source:
         frozenset.intersection(*(source.dims for source in each)),
         tuple(dict.fromkeys(name for source in each for name in source.measures)),
         partial(postings, f"({which})"),
+        which=f"({which})",
         local=any(source.local for source in each),
     )
 
