@@ -13,7 +13,7 @@ from typing import Any, Final
 from events.currencies import EXPONENTS
 from projections.definitions import Calendar, Definitions
 from projections.formula import Part
-from projections.lookup import Steps, held, step, steps
+from projections.lookup import Steps, held, steps, text_of
 from projections.periods import FOREVER, Period, a_year_before, wall_ms
 from projections.question import Question
 from projections.sources import KNOWN, Source, standing, together
@@ -21,12 +21,12 @@ from projections.sources import KNOWN, Source, standing, together
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
 _NEVER: Final = "toInt64(9000000000000000)"
-_RATE: Final = step("fx", "p.currency", "p.basis_ms")
-"""The rate of each amount, by its own time."""
-_RATED: Final = "NOT has({fx_unrated:Array(Int64)}, rate)"
-_UNRATED: Final = f"if({_RATED}, {_NEVER}, p.basis_ms)"
-"""The moment of a line that has no rate. Such lines stay apart by moment: only those of one moment cancel."""
-_CONVERTED: Final = f"toInt256(greatest(toInt256OrZero({held('fx', 'rate', 'fx_rates')}), 1))"
+_RATE: Final = held("fx", "p.currency", "p.basis_ms")
+"""The number of the rate of each amount, by its own time; 0: there is none."""
+_RATED_AT: Final = f"if(rate != 0, {_NEVER} + rate, p.basis_ms)"
+"""The rate, above all moments, or the moment of a line that has none: only such lines of one moment may cancel."""
+_UNRATED: Final = f"if(rate != 0, {_NEVER}, p.basis_ms)"
+_CONVERTED: Final = f"greatest(toInt256OrZero({text_of('fx_rates', 'rate')}), 1)"
 RATED: Final = 9_000_000_000_000_000
 """What stands for that moment where there is a rate."""
 _WEIGHT: Final = {
@@ -94,23 +94,26 @@ class Planner:
         money = any(part.unit == "money" for part in parts)
         groups = ["p.place AS bucket" if source.lasts else f"{self._bucket(source)} AS bucket", *self._dims(source)]
         if money:
-            groups += [f"{_RATE} AS rate", f"{_UNRATED} AS unrated_ms", f"if({_RATED}, '', p.currency) AS unrated"]
+            groups += ["p.currency AS currency", f"{_RATED_AT} AS rated_at"]
         if parts[0].weighted:
             groups += [f"{expression} AS its_{name}" for name, expression in _WEIGHT.items()]
         if any(part.source is not source for part in parts):
             parts = [replace(part, expression=_only(part)) for part in parts]
         sql = _aggregate(parts, groups, self._body(source, parts))
-        return _select(self._converted(parts, sql) if money else sql, self._parameters(source, windows))
+        sql = self._converted(parts, f"WITH {_RATE} AS rate {sql}") if money else sql
+        return _select(sql, self._parameters(source, windows))
 
     def _converted(self, parts: Sequence[Part], sums: str) -> str:
         """Sums by rate as sums of converted amounts."""
-        groups = ["bucket", *(f"by{place}" for place in range(len(self._question.by))), "unrated", "unrated_ms"]
+        groups = ["bucket", *(f"by{place}" for place in range(len(self._question.by)))]
+        groups += [f"if(rated_at < {_NEVER}, currency, '')", f"least(rated_at, {_NEVER})"]
         groups += [f"its_{name}" for name in _WEIGHT] if parts[0].weighted else []
         values = (
             f"sum(toInt256(value{place}) * {_CONVERTED})" if part.unit == "money" else f"sum(value{place})"
             for place, part in enumerate(parts)
         )
-        return f"SELECT {', '.join(groups)}, {', '.join(values)} FROM ({sums}) GROUP BY ALL"
+        rate = f"WITH greatest(rated_at - {_NEVER}, 0) AS rate"
+        return f"{rate} SELECT {', '.join(groups)}, {', '.join(values)} FROM ({sums}) GROUP BY ALL"
 
     def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity, customer, currency, unrated moment, pipeline, stage, own, value).
@@ -258,7 +261,6 @@ class Planner:
         """Assignments in force, which fill what an event does not tell of its rep's place, and exchange rates."""
         rates = steps(self._rates, 0)
         told = rates.parameters("fx") | {"fx_rates": [str(rate) for rate in rates.values]}
-        told["fx_unrated"] = [each for each, rate in zip(rates.steps, rates.values, strict=True) if not rate]
         asked = [name for name in _ORG if name in self._asked(source)]
         assigned = self._assigned(asked)
         told |= assigned.parameters("org")
@@ -302,7 +304,7 @@ def _scaled(
 
 def _of_rep(name: str) -> str:
     """Where its rep belonged at the moment that counts for a row."""
-    return held("org", step("org", "p.rep_id", "p.basis_ms"), f"org_{name}")
+    return text_of(f"org_{name}", held("org", "p.rep_id", "p.basis_ms"))
 
 
 def _select(sql: str, parameters: Mapping[str, Any]) -> Select:

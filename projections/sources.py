@@ -85,10 +85,13 @@ def standing(which: str, columns: Iterable[str]) -> str:
 
     Of an event at most one such line stands: the last that was posted, unless that one takes back.
     """
-    told = tuple(dict.fromkeys(columns))
-    lines = f"SELECT position, count{_columns(told)} FROM {{postings}} WHERE {KNOWN} AND count != 0 AND {which}"
-    last = _first_by(lines, "position DESC, count DESC", "event")
-    return f"SELECT {', '.join(told)} FROM ({last}) WHERE count > 0"
+    lines = f"FROM {{postings}} WHERE {KNOWN} AND count != 0 AND {which}"
+    last = f"SELECT event AS its_event, max(position) AS its_last {lines} AND position != event GROUP BY its_event"
+    restated = f"SELECT (groupArray(its_event), groupArray(its_last)) FROM ({last})"
+    return f"""
+        WITH ({restated}) AS restated
+        SELECT {", ".join(dict.fromkeys(columns))} {lines} AND count > 0
+            AND position >= transform(event, restated.1, restated.2, toUInt64(0))"""
 
 
 def _first_by(select: str, order: str, each: str) -> str:
