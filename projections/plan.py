@@ -165,10 +165,11 @@ class Planner:
         wanted = tuple(dict.fromkeys([*self._wanted(source), *extra]))
         if not source.lasts:
             return f"({source.sql(wanted)}) AS p"
-        each = f"SELECT * EXCEPT places, arrayJoin(places) AS place FROM ({source.sql(wanted)})"
+        lasting = f"SELECT * EXCEPT places, arrayJoin(places) AS place FROM {self._profiled(source, wanted)}"
         window = "{starts:Array(Int64)}[place + 1] AS s, {ends:Array(Int64)}[place + 1] AS e"
-        standing = f"SELECT *, {window} FROM ({each})"
-        return f"({standing}) AS p{self._profiles(source)}"
+        if self._of_customer(source):
+            window += f", arrayLast(each -> each.1 < {'s' if source.lasts == 'start' else 'e'}, known) AS profile"
+        return f"(SELECT *, {window} FROM ({lasting})) AS p"
 
     def _asked(self, source: Source) -> list[str]:
         told = [*self._question.by, *(name for name, _ in self._question.where)]
@@ -190,23 +191,28 @@ class Planner:
             told.setdefault(each.rep_id, []).append((at_ms, tuple(getattr(each, name) or "" for name in asked)))
         return steps(told, ("",) * len(asked))
 
-    def _profiles(self, source: Source) -> str:
-        """The customer's region and segment in force at the window."""
-        if not any(name in _OF_CUSTOMER for name in self._asked(source)):
-            return ""
-        stood = standing("measure = 'profile'", ("customer", "at_ms", "event", *_OF_CUSTOMER))
-        latest = ", ".join(f"argMax({name}, event) AS f_{name}" for name in _OF_CUSTOMER)
-        moment = "p.s" if source.lasts == "start" else "p.e"
-        return f""" ASOF LEFT JOIN (
-            SELECT customer AS f_customer, at_ms AS f_ms, {latest} FROM ({stood}) GROUP BY f_customer, f_ms) AS f
-            ON p.customer = f.f_customer AND {moment} > f.f_ms"""
+    def _of_customer(self, source: Source) -> list[str]:
+        """What is asked of the customer itself, where rows last: as it is at the window, not as an event told it."""
+        return [name for name in _OF_CUSTOMER if source.lasts and name in self._asked(source)]
+
+    def _profiled(self, source: Source, wanted: Sequence[str]) -> str:
+        """Rows that last, with all that was ever ``known`` of the customer, in order."""
+        names = self._of_customer(source)
+        rows = f"({source.sql(tuple(wanted))}) AS r"
+        if not names:
+            return rows
+        told = standing("measure = 'profile'", ("customer", "at_ms", "event", *names))
+        known = f"arraySort(groupArray((at_ms, event, {', '.join(names)}))) AS known"
+        each = f"SELECT customer AS whose, {known} FROM ({told}) GROUP BY whose"
+        return f"{rows} LEFT ANY JOIN ({each}) AS c ON r.customer = c.whose"
 
     def _expression(self, source: Source, name: str) -> str:
         if name.startswith("attributes."):
             return f"p.attributes[{{key{self._asked(source).index(name)}:String}}]"
-        if source.lasts and name in _OF_CUSTOMER:
+        if name in self._of_customer(source):
             told = f"if(p.region != '', p.region, {_of_rep('region')})" if name == "region" else "p.segment"
-            return f"if(f.f_{name} != '', f.f_{name}, {told})"
+            known = f"p.profile.{self._of_customer(source).index(name) + 3}"
+            return f"if({known} != '', {known}, {told})"
         if "rep_id" in source.dims and name == "manager_id":
             return _of_rep(name)
         if "rep_id" in source.dims and name in _ORG:

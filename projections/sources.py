@@ -85,13 +85,10 @@ def standing(which: str, columns: Iterable[str]) -> str:
 
     Of an event at most one such line stands: the last that was posted, unless that one takes back.
     """
-    lines = f"FROM {{postings}} WHERE {KNOWN} AND count != 0 AND {which}"
-    last = f"SELECT event AS its_event, max(position) AS its_last {lines} AND position != event GROUP BY its_event"
-    restated = f"SELECT (groupArray(its_event), groupArray(its_last)) FROM ({last})"
-    return f"""
-        WITH ({restated}) AS restated
-        SELECT {", ".join(dict.fromkeys(columns))} {lines} AND count > 0
-            AND position >= transform(event, restated.1, restated.2, toUInt64(0))"""
+    told = tuple(dict.fromkeys(columns))
+    lines = f"SELECT position, count{_columns(told)} FROM {{postings}} WHERE {KNOWN} AND count != 0 AND {which}"
+    last = _first_by(lines, "position DESC, count DESC", "event")
+    return f"SELECT {', '.join(told)} FROM ({last}) WHERE count > 0"
 
 
 def _first_by(select: str, order: str, each: str) -> str:
@@ -210,12 +207,14 @@ def _first_purchases(wanted: Columns) -> str:
 _NEVER: Final = "toInt64(9000000000000000)"
 
 
-def _taken_back(measure: str, bought: str, also: str) -> str:
-    """When purchases were taken back: wins re-opened, orders refunded in full."""
-    back = f"""
-        SELECT book, entity, {bought} AS bought_ms, at_ms, sum(count) AS n FROM {{postings}}
-        WHERE {KNOWN} AND measure = '{measure}' AND {also} GROUP BY ALL HAVING n != 0"""
-    return f"SELECT book, entity, bought_ms, min(at_ms) AS back_ms FROM ({back}) GROUP BY book, entity, bought_ms"
+_TAKEN_BACK: Final = f"""
+    SELECT book, entity, bought_ms, min(moment) AS back_ms FROM (
+        SELECT book, entity, if(measure = 'won', until_ms, since_ms) AS bought_ms, at_ms AS moment, sum(count) AS n
+        FROM {{postings}}
+        WHERE {KNOWN} AND ((measure = 'won' AND outcome = 'taken_back') OR measure = 'order_returned')
+        GROUP BY ALL HAVING n != 0)
+    GROUP BY book, entity, bought_ms"""
+"""When purchases were taken back: wins re-opened, orders refunded in full."""
 
 
 def _purchases(measures: tuple[str, ...], wanted: Columns) -> str:
@@ -224,9 +223,7 @@ def _purchases(measures: tuple[str, ...], wanted: Columns) -> str:
     stood = standing(worth, ("book", "entity", "customer", "at_ms", "event", *wanted))
     return f"""
         SELECT u.*, if(t.back_ms = 0, {_NEVER}, t.back_ms) AS back_ms FROM ({stood}) AS u
-        LEFT JOIN (
-            {_taken_back("won", "until_ms", "outcome = 'taken_back'")} UNION ALL
-            {_taken_back("order_returned", "since_ms", "1")}) AS t
+        LEFT ANY JOIN ({_TAKEN_BACK}) AS t
         ON u.book = t.book AND u.entity = t.entity AND u.at_ms = t.bought_ms"""
 
 
