@@ -68,10 +68,7 @@ class Answer:
 
     def pandas(self) -> "pandas.DataFrame":
         """The rows as a pandas data frame; money is ``Decimal`` there. Needs pandas, which does not come with us."""
-        try:
-            return self.arrow().to_pandas()
-        except ImportError as error:
-            raise NotebookError("pandas is not installed; allowed: pip install pandas, or .arrow() or .rows") from error
+        return _as_pandas(self.arrow())
 
     def __len__(self) -> int:
         return len(self._table.rows)
@@ -90,6 +87,33 @@ class Answer:
         more = f", of which {_SHOWN} are shown" if len(self) > _SHOWN else ""
         caption = f"<caption>{escape(repr(self)[1:-1])}{more}</caption>"
         return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+class Frame:
+    """Rows of SQL."""
+
+    def __init__(self, table: "pyarrow.Table") -> None:
+        self._table: Final = table
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict a row."""
+        return list(self._table.to_pylist())
+
+    def arrow(self) -> "pyarrow.Table":
+        """The rows as an Arrow table."""
+        return self._table
+
+    def pandas(self) -> "pandas.DataFrame":
+        """The rows as a pandas data frame. Needs pandas, which does not come with us."""
+        return _as_pandas(self._table)
+
+
+def _as_pandas(table: "pyarrow.Table") -> "pandas.DataFrame":
+    try:
+        return table.to_pandas()
+    except ImportError as error:
+        raise NotebookError("pandas is not installed; allowed: pip install pandas, or .arrow() or .rows") from error
 
 
 class Source(Protocol):
@@ -149,6 +173,15 @@ class Notebook:
         """Everything known about one deal, lead, customer, order or rep, on both clocks."""
         return self._source.history(entity, id)
 
+    def sql(self, query: str) -> "Frame":
+        """The rows of a SELECT over the views of ``docs/marts.md``; of a data folder only.
+
+        Raises NotebookError where the books are asked over HTTP, StoreError where it cannot be answered.
+        """
+        if not isinstance(self._source, _Folder):
+            raise NotebookError("SQL is for those who have the store; allowed: a data folder, or ClickHouse itself")
+        return Frame(self._source.select(query))
+
     def close(self) -> None:
         """Let go of the books, so that another process may open the folder."""
         self._source.close()
@@ -201,6 +234,9 @@ class _Folder:
 
     def history(self, kind: str, entity: str) -> dict[str, Any]:
         return history(self._books, kind, entity)
+
+    def select(self, sql: str) -> "pyarrow.Table":
+        return self._workspace.store.arrow(sql)
 
     def close(self) -> None:
         self._opened.close()

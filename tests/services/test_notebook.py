@@ -10,6 +10,7 @@ import pytest
 
 from projections.question import BadQuestion
 from services.notebook import Notebook, NotebookError
+from services.store.port import StoreError
 from services.workspace import WorkspaceError
 from tests.services.cli.conftest import SEPTEMBER
 from tests.services.gateway.test_serve import served, shell
@@ -79,6 +80,23 @@ def test_a_notebook_shows_a_table_and_no_markup_of_others(books: Notebook) -> No
     shown = books.kpi("deals_lost", by="attributes.<b>")._repr_html_()
     assert "<th>attributes.&lt;b&gt;</th>" in shown
     assert "<caption>deals_lost: 1 rows, as known at position 5</caption>" in shown
+
+
+def test_sql_is_asked_of_the_views_and_changes_nothing(books: Notebook, request: pytest.FixtureRequest) -> None:
+    asked = "SELECT deal_id, status, amount FROM mart_deals ORDER BY deal_id"
+    if "http" in request.node.callspec.id:
+        with pytest.raises(NotebookError, match="SQL is for those who have the store"):
+            books.sql(asked)
+        return
+    assert books.sql(asked).rows == [
+        {"deal_id": "D-1", "status": "won", "amount": Decimal("11500.0000")},
+        {"deal_id": "D-3", "status": "lost", "amount": Decimal("0.0000")},
+    ]
+    assert books.sql(asked).arrow().num_rows == 2
+    for bad in ("DROP TABLE postings", "SELECT nothing", "INSERT INTO checkpoints (tenant) VALUES ('x')"):
+        with pytest.raises(StoreError, match="the store could not answer"):
+            books.sql(bad)
+    assert books.kpi("bookings").value == Decimal("11500.00")
 
 
 def test_pandas_is_asked_for_by_name_where_it_is_missing(books: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
