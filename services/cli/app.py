@@ -15,7 +15,7 @@ from services.cli.intake import import_, ingest
 from services.cli.keys import keys
 from services.cli.letters import dead_letters
 from services.cli.questions import changes, explain, history, kpi
-from services.cli.reference import kpis, schema, settings
+from services.cli.reference import asyncapi, kpis, schema, settings
 from services.cli.serve import serve
 from services.cli.session import (
     BAD_USAGE,
@@ -34,7 +34,7 @@ from services.cli.worker import worker
 
 VERBS: Final = (
     demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, verify, digest, replay,
-    dead_letters, inbox, status, schema, settings, setup, move, worker, serve, keys,
+    dead_letters, inbox, status, schema, asyncapi, settings, setup, move, worker, serve, keys,
 )  # fmt: skip
 """In the order of the help."""
 
