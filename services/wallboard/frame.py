@@ -15,8 +15,8 @@ from services.wallboard.tiles import TILES, Scene, Told, wins
 
 Clock = Callable[[Cut], int]
 """What time it is on the wall, in milliseconds, when everything up to a cut is known."""
-Health = Callable[[], Told]
-"""What the journal and those who post say of themselves."""
+Health = Callable[[Books, Cut, bool], Told]
+"""How the books are at a cut; whether their laws hold only where that is asked for."""
 _STRICT: Final[tuple[Names, ...]] = ("full", "initials", "id", "own", "off")
 _WINS: Final = """
     SELECT entity, max(position), argMax(at_ms, position), sum(amount), any(currency), argMax(rep_id, position),
@@ -36,6 +36,7 @@ class Framer:
         self._board: Final = board
         self._style: Final = style
         self._of: Final = of
+        self._deep = any(tile.kind == "health" for tile in board.tiles)
         self._sheet = Sheet()
         self._knowing = Knowing()
         self._wins: tuple[int, list[tuple[Any, ...]]] = -1, []
@@ -47,9 +48,10 @@ class Framer:
         """
         cut = books.cut(as_of)
         known = self._knowing.at(books, cut)
+        pulse = health(books, cut, self._deep) if health is not None and as_of is None else None
         moment = clock(cut) if as_of is None else cut.recorded_ms
         names = max(self._board.names or "full", self._style.names, key=_STRICT.index)
-        scene = Scene(known, moment, str(cut.position), self._board, self._of, names, self._style.least)
+        scene = Scene(known, moment, self._board, self._of, names, self._style.least)
         return {
             "cut": cut_json(cut.position, cut.recorded_ms),
             "live": as_of is None,
@@ -61,22 +63,24 @@ class Framer:
             "celebrate": self._board.celebrate,
             "of": self._of or None,
             "choices": self._choices(known, moment, names),
-            "health": health() if health is not None and as_of is None else None,
-            "tiles": self._tiles(books, cut, scene),
+            "health": pulse and {name: pulse[name] for name in ("counted", "lag")},
+            "tiles": self._tiles(books, cut, scene, pulse),
         }
 
-    def _tiles(self, books: Books, cut: Cut, scene: Scene) -> list[Told]:
+    def _tiles(self, books: Books, cut: Cut, scene: Scene, pulse: Told | None) -> list[Told]:
         works = [TILES[tile.kind](scene, tile) for tile in self._board.tiles]
         wanted = [next(work) for work in works]
         found = iter(self._sheet.read(books, cut, scene.known.definitions, [want for each in wanted for want in each]))
         told = []
         for tile, work, wants in zip(self._board.tiles, works, wanted, strict=True):
             wide, tall = tile.size
-            shape = {"kind": tile.kind, "wide": wide, "tall": tall}
+            shape: Told = {"kind": tile.kind, "wide": wide, "tall": tall}
             shape |= {"title": {"en": tile.title.en, "zh": tile.title.zh}} if tile.title else {}
             made = _finished(work, [next(found) for _ in wants])
             if tile.kind == "wins":
                 made["wins"] = wins(self._won(books, cut)[: tile.limit], scene)
+            if tile.kind == "health":
+                made["health"] = pulse
             told.append(shape | made)
         return told
 
@@ -106,4 +110,3 @@ def _finished(work: Generator[list[Want], list[Found], Told], found: list[Found]
         told: Told = stop.value
         return told
     raise AssertionError("a tile asks once")
-

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Final, Literal
 
 from events.codec import read
 from events.corrections import EventVoided
 from events.envelope import to_text
-from events.people import RepAssigned
 from events.planning import PipelineDefined, TargetSet
 from events.vocabulary import BY_TYPE
 from projections.books.shelf import order
@@ -20,7 +20,7 @@ from services.journal.port import Cut
 from services.store.clickhouse import as_entry
 
 Names = Literal["full", "initials", "id", "own", "off"]
-"""How people are named on a wall: in full, by initials, by their ids; ``own``: only whose board it is; ``off``: none."""
+"""How people are named on a wall: in full, by initials, by their ids; ``own``: only whose board it is; or not."""
 _SCOPES: Final = {"rep_id": "rep", "team_id": "team", "region": "region", "product": "product", "": "company"}
 """What a target is for, by the dimension that a board or a tile is filtered by."""
 
@@ -38,6 +38,11 @@ class Known:
     """Names of stages, in the order of their pipelines; the id where none was told."""
     targets: Mapping[tuple[str, str, str, str], tuple[Decimal, str | None]]
     """By (kpi, period, scope, of what): the value and its currency."""
+
+    @cached_property
+    def rates(self) -> dict[str, Fraction]:
+        """The latest rate of the day of each currency into the company's."""
+        return {base: rates[-1][1] for base, rates in self.definitions.rates(self.calendar.currency).items()}
 
     @property
     def calendar(self) -> Calendar:

@@ -145,9 +145,7 @@ class Sheet:
 class _Together:
     """Wants of the same rows, by and where, read together."""
 
-    def __init__(
-        self, sheet: Sheet, books: Books, cut: Cut, definitions: Definitions, wants: Sequence[Want]
-    ) -> None:
+    def __init__(self, sheet: Sheet, books: Books, cut: Cut, definitions: Definitions, wants: Sequence[Want]) -> None:
         self._sheet, self._books, self._cut, self._definitions = sheet, books, cut, definitions
         self._wants = wants
         self._stretch = list(dict.fromkeys(period for want in wants for period in want.periods))

@@ -37,8 +37,6 @@ class Scene:
 
     known: Known
     now_ms: int
-    as_of: str
-    """The cut, for the receipts."""
     board: Board
     of: str
     """Whose board it is, where it is one's."""
@@ -71,9 +69,8 @@ def _frame(scene: Scene, tile: Tile, kpi: Kpi, period: Period) -> Told:
     where = [f"{name}={value}" for name, values in scene.where(tile, kpi) for value in values]
     return {
         "kpi": kpi.id, "name": {"en": kpi.name.replace("_", " "), "zh": kpi.zh}, "unit": kpi.unit,
-        "better": kpi.better, "period": tile.period, "label": period.label, "by": tile.by or None,
-        "question": {"from": to_text(period.from_ms), "to": to_text(period.to_ms), "as_of": scene.as_of,
-                     "where": where},
+        "better": kpi.better, "stock": kpi.kind == "stock", "period": tile.period, "label": period.label, "by": tile.by or None,
+        "question": {"from": to_text(period.from_ms), "to": to_text(period.to_ms), "where": where},
     }  # fmt: skip
 
 
@@ -200,8 +197,8 @@ def funnel(scene: Scene, tile: Tile) -> Work:
     order = [stage for stage in scene.known.stages if stage in rows]
     order += sorted(stage for stage in rows if stage is not None and stage not in order)
     told = [
-        {"name": scene.name("stage", stage), "of": f"stage={stage}", "value": int(_number(rows[stage].parts["entered"])),
-         "share": scene.shown(kpi, rows[stage].value)}
+        {"name": scene.name("stage", stage), "of": f"stage={stage}",
+         "value": int(_number(rows[stage].parts["entered"])), "share": scene.shown(kpi, rows[stage].value)}
         for stage in order[: tile.limit]
     ]  # fmt: skip
     return _frame(scene, tile, kpi, now) | {"rows": told}
@@ -283,6 +280,13 @@ TILES: Final[dict[str, Callable[[Scene, Tile], Work]]] = {
 }  # fmt: skip
 
 
+def _worth(scene: Scene, amount: int, currency: str) -> Fraction:
+    """An amount in the company's currency, at the latest rate; nothing where there is none."""
+    own = scene.known.calendar.currency
+    rate = Fraction(1) if currency == own else scene.known.rates.get(currency, Fraction(0))
+    return Fraction(major(amount, currency)) * rate
+
+
 def wins(rows: Sequence[tuple[Any, ...]], scene: Scene) -> list[Told]:
     """The wins that were learned last and stand."""
     return list(_wins(rows, scene))
@@ -293,4 +297,5 @@ def _wins(rows: Sequence[tuple[Any, ...]], scene: Scene) -> Iterator[Told]:
         if currency:
             name = scene.known.called(rep, scene.names, scene.of) if rep else None
             yield {"deal": deal, "position": learned, "time": to_text(at_ms), "amount": major(amount, currency),
-                   "currency": currency, "rep": name, "region": region or None}  # fmt: skip
+                   "currency": currency, "rep": name, "region": region or None,
+                   "large": _worth(scene, amount, currency) >= Fraction(scene.board.celebrate)}  # fmt: skip
