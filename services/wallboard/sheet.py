@@ -193,8 +193,17 @@ def _groups(wants: Sequence[Want]) -> list[list[int]]:
         starts[key] = min(starts.get(key, FOREVER[1]), *(period.from_ms for period in want.periods))
     for place, want in enumerate(wants):
         start = starts[want.kpi.id, want.by, want.where]
-        found.setdefault((want.by, want.where, start), []).append(place)
+        found.setdefault((want.by, want.where, start, _alike(want)), []).append(place)
     return list(found.values())
+
+
+def _alike(want: Want) -> object:
+    """What wants have in common that can be asked by the same dimensions in one statement: of lines that know the
+    same dimensions, for what is filled in from elsewhere depends on them."""
+    if not (want.by or want.where):
+        return None
+    dims = {part.source.dims for part in want.kpi.parts if part.source is not None}
+    return dims.pop() if len(dims) == 1 else want.kpi.id
 
 
 def _stretches(parts: Sequence[Part], stretch: Sequence[Period]) -> list[tuple[bool, Sequence[Period]]]:

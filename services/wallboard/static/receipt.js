@@ -10,7 +10,13 @@ function listing(headings, rows) {
   [...head.children].forEach((cell) => { cell.scope = "col"; });
   const body = rows.slice(0, MOST).map((row) => make("tr", "", ...row.map((text) => make("td", "", text))));
   const table = make("table", "", make("thead", "", head), make("tbody", "", ...body));
-  return make("div", "scroll", table, ...(rows.length > MOST ? [make("p", "quiet", `+ ${rows.length - MOST} ${t("more")}`)] : []));
+  return scrolling(table, ...(rows.length > MOST ? [make("p", "quiet", `+ ${rows.length - MOST} ${t("more")}`)] : []));
+}
+
+function scrolling(...inside) {
+  const made = make("div", "scroll", ...inside);
+  made.tabIndex = 0; // so that it can be scrolled by keyboard
+  return made;
 }
 
 const section = (heading, ...inside) => make("section", "", make("h3", "", heading), ...inside);
@@ -62,7 +68,7 @@ async function before(body, tile, ask) {
     rows.push([t(words), when(ago(days), state.frame.zone), shown(answer.rows[0]?.value ?? null, tile.unit, true)]);
   }
   rows.push([t("now"), when(state.frame.cut.recorded, state.frame.zone), shown(tile.value, tile.unit, true)]);
-  body.prepend(section(t("As known"), listing(["", "occurred", "value"], rows)));
+  body.prepend(section(t("As known"), listing(["when known", "moment", "value"], rows)));
   const changes = await ask("/changes", [["known_from", ago(1)], ["known_to", state.frame.cut.position]]);
   const why = changes.causes.map((cause) => [t(cause.cause), shown(cause.effect, tile.unit, true), String(cause.events.length)]);
   body.children[0].after(section(`${t("Why it changed in a day")}: ${shown(changes.difference, tile.unit, true)}`,

@@ -180,6 +180,7 @@ function heated(article, tile) {
 function table(article, tile) {
   const [holder] = frame(article, tile.title ? title(tile) : kpiName(tile.columns[0]), t(tile.period), ...(article.parts ? [] : [make("div", "scroll")]));
   const head = make("tr", "", make("th", "", t("name")), ...tile.columns.map((column) => make("th", "amount", kpiName(column))));
+  holder.tabIndex = 0;
   const rows = tile.rows.map((row) => make("tr", "", make("th", "", named(row.name)),
     ...row.values.map((value, place) => make("td", "amount", shown(value, tile.columns[place].unit)))));
   rows.forEach((row) => { row.firstChild.scope = "row"; });
