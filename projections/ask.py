@@ -119,9 +119,22 @@ class Asker:
 
     def _values(self, question: Question, stretch: Sequence[Period], planner: Planner) -> dict[str, dict[Place, Value]]:
         values: dict[str, dict[Place, Value]] = {}
-        for parts in _together(question.kpi.parts):
+        for parts in read_together(question.kpi.parts):
             values |= self._parts(parts, stretch, planner, question)
         return values
+
+    def values(
+        self, parts: Sequence[Part], stretch: Sequence[Period], question: Question
+    ) -> dict[str, dict[Place, Value]]:
+        """The values by name of parts that ``read_together`` put together, in periods that may overlap where they are
+        sums. Of the question only what it is grouped and filtered by matters."""
+        return self._parts(parts, stretch, self.planner(question), question)
+
+    def row(
+        self, question: Question, period: Period, number: int, cell: Cell, values: Mapping[str, Mapping[Place, Value]]
+    ) -> Row:
+        """The row of a cell in the period of this number, from the values of its parts by their names."""
+        return self._row(question, period, number, cell, values)
 
     def planner(self, question: Question) -> Planner:
         """The planner of a question, for its evidence."""
@@ -268,7 +281,7 @@ class Asker:
         return Row(period, cell, question.kpi.formula.value(parts), parts)
 
 
-def _together(parts: Iterable[Part]) -> list[list[Part]]:
+def read_together(parts: Iterable[Part]) -> list[list[Part]]:
     """Parts that one statement can read: of one window, and of one source, or all of postings as they stand.
 
     A median is read with the count of what it is the median of.

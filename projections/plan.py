@@ -4,7 +4,7 @@ Rows are summed between the edges of the windows asked for, so each posting is r
 are; putting windows together from these sums is exact and left to ``projections.ask``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
@@ -13,15 +13,20 @@ from typing import Any, Final
 from events.currencies import EXPONENTS
 from projections.definitions import Calendar, Definitions
 from projections.formula import Part
+from projections.lookup import Steps, held, steps, text_of
 from projections.periods import FOREVER, Period, a_year_before, days_before, wall_ms
 from projections.question import Question
-from projections.sources import Source, nearest_rank, postings, standing, together
+from projections.sources import KNOWN, Source, nearest_rank, standing, together
 
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
 _NEVER: Final = "toInt64(9000000000000000)"
-_UNRATED: Final = f"if(x.fx_rate != 0, {_NEVER}, p.basis_ms)"
-"""The moment of a line that has no rate. Such lines stay apart by moment: only those of one moment cancel."""
+_RATE: Final = held("fx", "p.currency", "p.basis_ms")
+"""The number of the rate of each amount, by its own time; 0: there is none."""
+_RATED_AT: Final = f"if(rate != 0, {_NEVER} + rate, p.basis_ms)"
+"""The rate, above all moments, or the moment of a line that has none: only such lines of one moment may cancel."""
+_UNRATED: Final = f"if(rate != 0, {_NEVER}, p.basis_ms)"
+_CONVERTED: Final = f"greatest(toInt256OrZero({text_of('fx_rates', 'rate')}), 1)"
 RATED: Final = 9_000_000_000_000_000
 """What stands for that moment where there is a rate."""
 _WEIGHT: Final = {
@@ -96,18 +101,33 @@ class Planner:
     def select(self, parts: Sequence[Part], windows: Sequence[Span]) -> Select:
         """Rows of (edge or window number, dims…, [currency, unrated moment], [pipeline, stage, own], values…).
 
-        The parts share their source, window and kind of statistic; there is a value for each.
+        The parts share their source, window and kind of statistic; there is a value for each. Amounts are summed by
+        currency and rate first, and converted as sums.
         """
         source = together(part.source for part in parts if part.source)
+        money = any(part.unit == "money" for part in parts)
         groups = ["p.place AS bucket" if source.lasts else f"{self._bucket(source)} AS bucket", *self._dims(source)]
-        if any(part.unit == "money" for part in parts):
-            groups += ["p.currency AS currency", f"{_UNRATED} AS unrated_ms"]
+        if money:
+            groups += ["p.currency AS currency", f"{_RATED_AT} AS rated_at"]
         if parts[0].weighted:
             groups += [f"{expression} AS its_{name}" for name, expression in _WEIGHT.items()]
         if any(part.source is not source for part in parts):
             parts = [replace(part, expression=_only(part)) for part in parts]
-        body = f"FROM {self._rows(source, parts)} WHERE {self._within(source)}{self._filters(source)}"
-        return _select(_aggregate(parts, groups, body), self._parameters(source, windows))
+        sql = _aggregate(parts, groups, self._body(source, parts))
+        sql = self._converted(parts, f"WITH {_RATE} AS rate {sql}") if money else sql
+        return _select(sql, self._parameters(source, windows))
+
+    def _converted(self, parts: Sequence[Part], sums: str) -> str:
+        """Sums by rate as sums of converted amounts."""
+        groups = ["bucket", *(f"by{place}" for place in range(len(self._question.by)))]
+        groups += [f"if(rated_at < {_NEVER}, currency, '')", f"least(rated_at, {_NEVER})"]
+        groups += [f"its_{name}" for name in _WEIGHT] if parts[0].weighted else []
+        values = (
+            f"sum(toInt256(value{place}) * {_CONVERTED})" if part.unit == "money" else f"sum(value{place})"
+            for place, part in enumerate(parts)
+        )
+        rate = f"WITH greatest(rated_at - {_NEVER}, 0) AS rate"
+        return f"{rate} SELECT {', '.join(groups)}, {', '.join(values)} FROM ({sums}) GROUP BY ALL"
 
     def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity, what is counted once, currency, unrated moment, pipeline, stage, own, value).
@@ -116,24 +136,34 @@ class Planner:
         """
         source = part.source
         assert source is not None
-        money = ("p.currency", _UNRATED) if part.unit == "money" else ("''", "0")
-        weight = _WEIGHT.values() if part.weighted else ("''", "''", "0")
+        money = part.unit == "money"
         subject = f"p.{part.key}" if part.stat == "distinct" else "p.customer" if source.profiled else "''"
-        told = (f"p.{part.evidence}", "p.book", "p.entity", subject, *money, *weight)
+        told = [f"p.{part.evidence}", "p.book", "p.entity", subject]
+        told += ["p.currency", _UNRATED] if money else ["''", "0"]
+        told += _WEIGHT.values() if part.weighted else ("''", "''", "0")
         groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
         counted = f"countIf({part.condition or 'p.count > 0'})"
         value = {"sum": _value(part), "distinct": counted}.get(part.stat, f"any({part.expression})")
-        where = f"{self._within(source)}{self._filters(source)}{self._matching(source)}"
-        rows = self._rows(source, [part])
-        sql = f"SELECT {groups}, {value} AS contribution FROM {rows} WHERE {where} GROUP BY ALL ORDER BY its_0"
+        value = f"sum(toInt256({_amount(part)}) * {_CONVERTED})" if money else value
+        rate = f"WITH {_RATE} AS rate " if money else ""
+        body = f"{self._body(source, [part])}{self._matching(source)}"
+        sql = f"{rate}SELECT {groups}, {value} AS contribution {body} GROUP BY ALL ORDER BY its_0"
         return _select(sql, self._parameters(source, [window]) | _cell_values(cell))
 
     def left_out(self, source: Source, which: str, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity) that might be expected in a cell of this source but do not count."""
-        rows = f"({postings(which, self._wanted(source))}) AS p{self._organisation(source)}"
-        where = f"{_WITHIN}{self._filters(source)}{self._matching(source)}"
-        sql = f"SELECT p.event, p.book, p.entity FROM {rows} WHERE {where} GROUP BY ALL HAVING sum(p.count) > 0"
+        where = f"{KNOWN} AND {which} AND {_WITHIN}{self._filters(source)}{self._matching(source)}"
+        sql = f"SELECT p.event, p.book, p.entity FROM {{postings}} AS p WHERE {where} GROUP BY ALL"
+        sql += " HAVING sum(p.count) > 0"
         return _select(sql, self._parameters(source, [window]) | _cell_values(cell))
+
+    def _body(self, source: Source, parts: Sequence[Part]) -> str:
+        """Where the rows come from, and which of them are asked for."""
+        if source.which:
+            rows = f"{{postings}} AS p WHERE {KNOWN} AND {source.which} AND "
+        else:
+            rows = f"{self._rows(source, parts)} WHERE "
+        return f"FROM {rows}{self._within(source)}{self._filters(source)}"
 
     def _matching(self, source: Source) -> str:
         return "".join(
@@ -149,12 +179,12 @@ class Planner:
         extra += ["pipeline", "stage", "probability_ppm"] if parts[0].weighted else []
         wanted = tuple(dict.fromkeys([*self._wanted(source), *extra]))
         if not source.lasts:
-            return f"({source.sql(wanted)}) AS p{self._organisation(source)}{_exchange(parts)}"
-        each = f"SELECT * EXCEPT places, arrayJoin(places) AS place FROM ({source.sql(wanted)})"
+            return f"({source.sql(wanted)}) AS p"
+        lasting = f"SELECT * EXCEPT places, arrayJoin(places) AS place FROM {self._profiled(source, wanted)}"
         window = "{starts:Array(Int64)}[place + 1] AS s, {ends:Array(Int64)}[place + 1] AS e"
-        standing = f"SELECT *, {window} FROM ({each})"
-        profiles = self._profiles(source) if source.profiled else ""
-        return f"({standing}) AS p{profiles}{self._organisation(source)}{_exchange(parts)}"
+        if self._of_customer(source):
+            window += f", arrayLast(each -> each.1 < {'s' if source.lasts == 'start' else 'e'}, known) AS profile"
+        return f"(SELECT *, {window} FROM ({lasting})) AS p"
 
     def _asked(self, source: Source) -> list[str]:
         told = [*self._question.by, *(name for name, _ in self._question.where)]
@@ -170,48 +200,44 @@ class Planner:
             names += ["rep_id", "basis_ms"]
         return tuple(name for name in dict.fromkeys(names))
 
-    def _organisation(self, source: Source) -> str:
-        """Assignments in force fill what an event does not tell of its rep's team and region."""
-        of_reps = "rep_id" in source.dims or source.profiled
-        if not of_reps or not any(name in _ORG for name in self._asked(source)):
-            return ""
-        return f""" ASOF LEFT JOIN {_table("assigned", "a_rep", "a_ms", "a_team_id", "a_region", "a_manager_id")} AS a
-            ON p.rep_id = a.a_rep AND p.{source.placed} >= toInt64OrZero(a.a_ms)"""
-
-    def _assigned(self, source: Source) -> str:
+    def _assigned(self, asked: Sequence[str]) -> Steps:
         """Who belonged where from when on, of what the question needs of it."""
-        asked = self._asked(source)
-        return _rows_of(
-            (each.rep_id, at_ms, *((getattr(each, name) or "") if name in asked else "" for name in _ORG))
-            for at_ms, each in self._definitions.assignments
-        )
+        told: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
+        for at_ms, each in self._definitions.assignments:
+            told.setdefault(each.rep_id, []).append((at_ms, tuple(getattr(each, name) or "" for name in asked)))
+        return steps(told, ("",) * len(asked))
 
-    def _profiles(self, source: Source) -> str:
-        """The customer's region and segment in force at the window."""
-        if not any(name in _OF_CUSTOMER for name in self._asked(source)):
-            return ""
-        stood = standing("measure = 'profile'", ("customer", "at_ms", "event", *_OF_CUSTOMER))
-        latest = ", ".join(f"argMax({name}, event) AS f_{name}" for name in _OF_CUSTOMER)
-        moment = "p.s" if source.lasts == "start" else "p.e"
-        return f""" ASOF LEFT JOIN (
-            SELECT customer AS f_customer, at_ms AS f_ms, {latest} FROM ({stood}) GROUP BY f_customer, f_ms) AS f
-            ON p.customer = f.f_customer AND {moment} > f.f_ms"""
+    def _of_customer(self, source: Source) -> list[str]:
+        """What is asked of the customer itself, where rows last: as it is at the window, not as an event told it."""
+        return [name for name in _OF_CUSTOMER if source.profiled and name in self._asked(source)]
+
+    def _profiled(self, source: Source, wanted: Sequence[str]) -> str:
+        """Rows that last, with all that was ever ``known`` of the customer, in order."""
+        names = self._of_customer(source)
+        rows = f"({source.sql(tuple(wanted))}) AS r"
+        if not names:
+            return rows
+        told = standing("measure = 'profile'", ("customer", "at_ms", "event", *names))
+        known = f"arraySort(groupArray((at_ms, event, {', '.join(names)}))) AS known"
+        each = f"SELECT customer AS whose, {known} FROM ({told}) GROUP BY whose"
+        return f"{rows} LEFT ANY JOIN ({each}) AS c ON r.customer = c.whose"
 
     def _expression(self, source: Source, name: str) -> str:
         if name.startswith("attributes."):
             return f"p.attributes[{{key{self._asked(source).index(name)}:String}}]"
-        if source.profiled and name in _OF_CUSTOMER:
-            told = self._placed("region") if name == "region" else "p.segment"
-            return f"if(f.f_{name} != '', f.f_{name}, {told})"
+        if name in self._of_customer(source):
+            told = self._placed(source, "region") if name == "region" else "p.segment"
+            known = f"p.profile.{self._of_customer(source).index(name) + 3}"
+            return f"if({known} != '', {known}, {told})"
         if "rep_id" in source.dims and name == "manager_id":
-            return "a.a_manager_id"
+            return _of_rep(name, source)
         if "rep_id" in source.dims and name in _ORG:
-            return self._placed(name)
+            return self._placed(source, name)
         return f"p.{name}"
 
-    def _placed(self, name: str) -> str:
+    def _placed(self, source: Source, name: str) -> str:
         """Where a line belongs: as it was told, else as its rep did; or, where that is asked for, the other way."""
-        own, of_rep = f"p.{name}", f"a.a_{name}"
+        own, of_rep = f"p.{name}", _of_rep(name, source)
         first, then = (own, of_rep) if self._question.org == "event" else (of_rep, own)
         return f"if({first} != '', {first}, {then})"
 
@@ -256,14 +282,22 @@ class Planner:
         told |= {"places": list(range(len(windows))), "now": self._now_ms + 1}
         told |= {"wall_starts": [wall_ms(window.start, self._definitions.calendar) for window in windows]}
         told |= {"wall_ends": [wall_ms(window.end, self._definitions.calendar) for window in windows]}
-        told["rates"] = _rows_of((name, *rate) for name, rates in self._rates.items() for rate in rates)
-        told["assigned"] = self._assigned(source)
+        told |= self._looked_up(source)
         told |= self._stages(max(window.end for window in windows))
         for place, (_, values) in enumerate(self._question.where):
             told[f"where{place}"] = list(values)
         for place, name in enumerate(self._asked(source)):
             told[f"key{place}"] = name.removeprefix("attributes.")
         return told
+
+    def _looked_up(self, source: Source) -> dict[str, Any]:
+        """Assignments in force, which fill what an event does not tell of its rep's place, and exchange rates."""
+        rates = steps(self._rates, 0)
+        told = rates.parameters("fx") | {"fx_rates": [str(rate) for rate in rates.values]}
+        asked = [name for name in _ORG if name in self._asked(source)]
+        assigned = self._assigned(asked)
+        told |= assigned.parameters("org")
+        return told | {f"org_{name}": [value[number] for value in assigned.values] for number, name in enumerate(asked)}
 
     def _stages(self, at_ms: int) -> dict[str, Any]:
         """The order of stages, for what counts as a later one: a table of ranks, its first row and column empty."""
@@ -301,26 +335,9 @@ def _scaled(
     return whole | {base: [(FOREVER[0], scale)] for base in (quote, "")}, scale
 
 
-def _exchange(parts: Sequence[Part]) -> str:
-    """The rate of each amount, by its own time."""
-    if all(part.unit != "money" for part in parts):
-        return ""
-    return f""" ASOF LEFT JOIN (
-            SELECT fx_currency, toInt64(fx_ms) AS fx_ms, toInt256(fx_rate) AS fx_rate
-            FROM {_table("rates", "fx_currency", "fx_ms", "fx_rate")}) AS x
-            ON p.currency = x.fx_currency AND p.basis_ms >= x.fx_ms"""
-
-
-def _rows_of(rows: Iterable[Sequence[object]]) -> str:
-    """A small table as one text: no name has such separators, and one text is bound much faster than many."""
-    return "\x1e".join("\x1f".join(map(str, row)) for row in rows)
-
-
-def _table(parameter: str, *columns: str) -> str:
-    """The rows of a parameter that ``_rows_of`` made, as texts."""
-    told = ", ".join(f"each[{place}] AS {name}" for place, name in enumerate(columns, 1))
-    each = f"arrayJoin(splitByChar(char(30), {{{parameter}:String}}))"
-    return f"(SELECT {told} FROM (SELECT splitByChar(char(31), {each}) AS each))"
+def _of_rep(name: str, source: Source) -> str:
+    """Where its rep belonged at the moment that counts for a row."""
+    return text_of(f"org_{name}", held("org", "p.rep_id", f"p.{source.placed}"))
 
 
 def _select(sql: str, parameters: Mapping[str, Any]) -> Select:
@@ -356,11 +373,16 @@ def _only(part: Part) -> str:
 
 def _value(part: Part) -> str:
     if part.stat == "sum" and part.unit == "money":
-        own = " * if(p.probability_ppm < 0, 1, p.probability_ppm)" if part.weighted else ""
-        return f"sum(toInt256({part.expression}) * greatest(x.fx_rate, 1){own})"
+        return f"sum(toInt128({_amount(part)}))"
     if part.stat == "sum":
         return f"sum({part.expression})" if part.unit == "count" else f"sum(toInt128({part.expression}))"
     return f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
+
+
+def _amount(part: Part) -> str:
+    """What a line adds, its deal's own probability in it."""
+    own = " * if(p.probability_ppm < 0, 1, p.probability_ppm)" if part.weighted else ""
+    return f"{part.expression}{own}" if not own else f"toInt128({part.expression}){own}"
 
 
 def _cell_values(cell: Sequence[str | None]) -> dict[str, str]:

@@ -73,6 +73,7 @@ def together(sources: Iterable[Source]) -> Source:
         frozenset.intersection(*(source.dims for source in each)),
         tuple(dict.fromkeys(name for source in each for name in source.measures)),
         partial(postings, f"({which})"),
+        which=f"({which})",
         local=any(source.local for source in each),
     )
 
@@ -217,12 +218,14 @@ def _first_purchases(wanted: Columns) -> str:
 _NEVER: Final = "toInt64(9000000000000000)"
 
 
-def _taken_back(measure: str, bought: str, also: str) -> str:
-    """When purchases were taken back: wins re-opened, orders refunded in full."""
-    back = f"""
-        SELECT book, entity, {bought} AS bought_ms, at_ms, sum(count) AS n FROM {{postings}}
-        WHERE {KNOWN} AND measure = '{measure}' AND {also} GROUP BY ALL HAVING n != 0"""
-    return f"SELECT book, entity, bought_ms, min(at_ms) AS back_ms FROM ({back}) GROUP BY book, entity, bought_ms"
+_TAKEN_BACK: Final = f"""
+    SELECT book, entity, bought_ms, min(moment) AS back_ms FROM (
+        SELECT book, entity, if(measure = 'won', until_ms, since_ms) AS bought_ms, at_ms AS moment, sum(count) AS n
+        FROM {{postings}}
+        WHERE {KNOWN} AND ((measure = 'won' AND outcome = 'taken_back') OR measure = 'order_returned')
+        GROUP BY ALL HAVING n != 0)
+    GROUP BY book, entity, bought_ms"""
+"""When purchases were taken back: wins re-opened, orders refunded in full."""
 
 
 def _purchases(measures: tuple[str, ...], wanted: Columns) -> str:
@@ -231,9 +234,7 @@ def _purchases(measures: tuple[str, ...], wanted: Columns) -> str:
     stood = standing(worth, ("book", "entity", "customer", "at_ms", "event", *wanted))
     return f"""
         SELECT u.*, if(t.back_ms = 0, {_NEVER}, t.back_ms) AS back_ms FROM ({stood}) AS u
-        LEFT JOIN (
-            {_taken_back("won", "until_ms", "outcome = 'taken_back'")} UNION ALL
-            {_taken_back("order_returned", "since_ms", "1")}) AS t
+        LEFT ANY JOIN ({_TAKEN_BACK}) AS t
         ON u.book = t.book AND u.entity = t.entity AND u.at_ms = t.bought_ms"""
 
 

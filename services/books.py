@@ -8,7 +8,7 @@ from events.envelope import Entry, to_text
 from events.vocabulary import BY_TYPE
 from events.words import major
 from projections.answer import as_json
-from projections.ask import Answered, Asker
+from projections.ask import Answered, Asker, Run
 from projections.definitions import KINDS, Definitions
 from projections.ledger import Key
 from projections.periods import moment
@@ -38,12 +38,12 @@ class Books:
         """The answer at a cut, exact."""
         return self.asker(cut).answer(question)
 
-    def asker(self, cut: Cut, definitions: Definitions | None = None) -> Asker:
-        """Asks at one cut; with its own definitions, unless others are given."""
+    def asker(self, cut: Cut, definitions: Definitions | None = None, run: Run | None = None) -> Asker:
+        """Asks at one cut; with its own definitions, unless others are given, and by ``query`` unless otherwise."""
         years = self._settings.customer_lifespan_years
         if definitions is None:
             definitions = self.definitions(cut.position)
-        return Asker(self.query, self.tenant, cut.position, cut.recorded_ms, definitions, years)
+        return Asker(run or self.query, self.tenant, cut.position, cut.recorded_ms, definitions, years)
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Rows of a SELECT."""

@@ -86,6 +86,16 @@ class Settings(BaseSettings):
     boards: Annotated[
         Path | None, Field(description="Folder of your own boards for the wallboard, one YAML file each.")
     ] = None
+    wall_names: Annotated[
+        Literal["full", "initials", "id", "own", "off"],
+        Field(description="How reps are named on the wallboard; own: only on their own board; off: not at all."),
+    ] = "full"
+    wall_least: Annotated[
+        int, Field(ge=1, le=100, description="The wallboard shows no team, region or manager with fewer reps.")
+    ] = 1
+    wall_up: Annotated[
+        Literal["green", "red"], Field(description="Colour of what is better on the wallboard: green, or red.")
+    ] = "green"
     inbox_days: Annotated[int, Field(ge=1, le=3650, description="How long raw input is kept.")] = 30
     history_events: Annotated[int, Field(ge=1000, description="Events of active entities held in memory.")] = 200_000
     kafka_prefix: Annotated[

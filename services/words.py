@@ -4,6 +4,14 @@ from typing import Final
 
 _CHINESE: Final = {
     "en": "zh",
+    # files
+    "{n} rows written to {file}": "已写入 {n} 行：{file}",
+    "{n} events packed into {file}; alone they give the same number": "{n} 个事件写入 {file}，单凭它们得出同一数值",
+    "{n} events, {kpi} as packed: {value}": "{n} 个事件，包内 {kpi}：{value}",
+    "counted anew: {value}": "重新计算：{value}",
+    "The definition of this version is another one than that of the pack.": "本版本的定义与包内的定义不同。",
+    "It is the same number.": "两数相同。",
+    "It is not the same number.": "两数不同。",
     # headings
     "period": "期间",
     "reason": "原因",

@@ -73,7 +73,28 @@ def test_the_ledger_which_asks_for_no_password_is_reached_by_our_services_only()
     assert COMPOSE["networks"]["ledger"] == {"internal": True}
     assert SERVICES["clickhouse"]["networks"] == ["ledger"]
     assert "ports" not in SERVICES["clickhouse"]
-    assert {name for name in SERVICES if "ledger" in SERVICES[name]["networks"]} == {"clickhouse", *OURS}
+    assert {name for name in SERVICES if "ledger" in SERVICES[name]["networks"]} == {"clickhouse", "grafana", *OURS}
+
+
+def test_grafana_only_reads_and_only_where_it_is_asked_for() -> None:
+    grafana = SERVICES["grafana"]
+    assert grafana["profiles"] == ["grafana"]
+    reader = yaml.safe_load((ROOT / "grafana/reader.yaml").read_text("utf-8"))
+    (source,) = yaml.safe_load((ROOT / "grafana/provisioning/datasources/clickhouse.yaml").read_text("utf-8"))[
+        "datasources"
+    ]
+    assert list(reader["users"]) == [source["jsonData"]["username"]]
+    assert reader["profiles"][reader["users"]["reader"]["profile"]]["readonly"] == 2
+    database = SERVICES["clickhouse"]["environment"]["CLICKHOUSE_DB"]
+    assert reader["users"]["reader"]["grants"] == [{"query": f"GRANT SELECT ON {database}.*"}]
+    assert (source["jsonData"]["host"], source["jsonData"]["defaultDatabase"]) == ("clickhouse", database)
+
+
+def test_what_is_mounted_is_there() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            place = volume.partition(":")[0]
+            assert not place.startswith("./") or (ROOT / place).exists(), place
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -8,13 +8,14 @@ from typing import Final
 import click
 
 from services.cli.demo import demo
+from services.cli.exporting import dispute, export
 from services.cli.growing import move, setup
 from services.cli.inbox import inbox
 from services.cli.intake import import_, ingest
 from services.cli.keys import keys
 from services.cli.letters import dead_letters
 from services.cli.questions import changes, explain, history, kpi
-from services.cli.reference import kpis, schema, settings
+from services.cli.reference import asyncapi, kpis, schema, settings
 from services.cli.serve import serve
 from services.cli.session import (
     BAD_USAGE,
@@ -32,8 +33,8 @@ from services.cli.upkeep import digest, rebuild, replay, status, verify
 from services.cli.worker import worker
 
 VERBS: Final = (
-    demo, ingest, import_, kpi, kpis, explain, changes, history, rebuild, verify, digest, replay, dead_letters, inbox,
-    status, schema, settings, setup, move, worker, serve, keys,
+    demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, verify, digest, replay,
+    dead_letters, inbox, status, schema, asyncapi, settings, setup, move, worker, serve, keys,
 )  # fmt: skip
 """In the order of the help."""
 
@@ -44,6 +45,8 @@ ERRORS: Final = {
     "services.journal.port:JournalError": FAILED,
     "services.keys.port:KeysError": FAILED,
     "services.worker.worker:WorkerFailed": FAILED,
+    "services.export.formats:ExportError": FAILED,
+    "services.export.dispute:DisputeError": BAD_USAGE,
     "services.importer.mapping:MappingError": BAD_USAGE,
     "services.wallboard.board:BoardError": BAD_USAGE,
     "projections.question:BadQuestion": BAD_USAGE,

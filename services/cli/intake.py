@@ -53,7 +53,7 @@ def ingest(session: Session, files: tuple[Path, ...]) -> int:
     return told(session, result)
 
 
-@click.command("import", short_help="Tell what a CRM exported as CSV.")
+@click.command("import", short_help="Tell what a CRM exported as CSV, XLSX or JSON lines.")
 @click.argument("system")
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
 @click.option("--mapping", type=_FILE, help="Your own mapping, instead of the one that comes with SYSTEM.")
@@ -61,7 +61,10 @@ def ingest(session: Session, files: tuple[Path, ...]) -> int:
 @shared
 @click.pass_obj
 def import_(session: Session, system: str, files: tuple[Path, ...], mapping: Path | None, dry_run: bool) -> int:
-    """Tell what a CRM exported: the CSV files of SYSTEM, through a mapping that makes events of their rows."""
+    """Tell what a CRM exported: the CSV, XLSX or JSONL files of SYSTEM, through a mapping that makes
+    events of their rows.
+
+    Told again they count nothing twice, so an import that was stopped is begun anew."""
     from services.importer.run import import_files
 
     size = sum(path.stat().st_size for path in files)

@@ -1,7 +1,5 @@
 """Asking: ``kpi``, ``explain``, ``changes`` and ``history``."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -52,11 +50,10 @@ SHOWN: Final = 50
 """Events of a receipt that a person is shown in one table."""
 FEW: Final = 10
 """Events of one cause that a person is shown."""
-_RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet would take for a formula."""
 
 
-def _question_options(verb: Verb) -> Verb:
+def question_options(verb: Verb) -> Verb:
+    """Gives a verb the options of a question."""
     for option in reversed(_OPTIONS):
         verb = option(verb)
     return verb
@@ -70,7 +67,7 @@ def _cell_options(verb: Verb) -> Verb:
 
 
 @click.command(short_help="Ask a KPI, as it is known now or was known then.")
-@_question_options
+@question_options
 @click.option("--compare", metavar="WITH", help="With the previous period, or the same of the year before (year).")
 @click.option("--limit", type=int, metavar="N", help="At most so many rows.")
 @click.option("--rest", is_flag=True, help="With --limit: the rest as one row; the limit is of each period.")
@@ -87,19 +84,22 @@ def kpi(session: Session, /, as_csv: bool, **told: Any) -> None:
     """
     if as_csv and session.json:
         raise Problem("--csv and --json exclude each other; allowed: one of them", BAD_USAGE)
-    asked = _question(told)
+    asked = question_of(told)
     with session.books() as books:
         answer = books.ask(asked)
     if session.json:
         session.tell(answer)
     elif as_csv:
-        click.echo(_csv(answer), nl=False)
+        from services.export.formats import FORMATS
+        from services.export.tabular import answer_table
+
+        FORMATS["csv"].write(answer_table(asked, answer), click.get_binary_stream("stdout"))
     else:
         _answer(session, answer, asked)
 
 
 @click.command(short_help="Explain one number down to its events.")
-@_question_options
+@question_options
 @shared
 @click.pass_obj
 def explain(session: Session, /, **told: Any) -> None:
@@ -109,7 +109,7 @@ def explain(session: Session, /, **told: Any) -> None:
     """
     from services.receipt import explain as receipt_of
 
-    asked = _question(told)
+    asked = question_of(told)
     with session.books() as books:
         receipt = receipt_of(books, asked)
     if session.json:
@@ -138,7 +138,7 @@ def changes(session: Session, /, known_from: str, known_to: str | None, **told: 
     from services.changes import changes as changes_of
 
     _text(known_from, "--known-from"), _text(known_to, "--known-to")
-    asked = _question(told)
+    asked = question_of(told)
     with session.books() as books:
         found = changes_of(books, asked, known_from, known_to)
     if session.json:
@@ -167,7 +167,7 @@ def history(session: Session, entity: str, id_: str) -> None:
         _history(session, found)
 
 
-def _question(told: dict[str, Any]) -> "Question":
+def question_of(told: dict[str, Any]) -> "Question":
     """The question of the options. Raises BadQuestion, or Problem where one is no text."""
     from projections.question import question
 
@@ -284,26 +284,6 @@ def _cut(session: Session, cut: dict[str, Any]) -> str:
         return session.t("Nothing was told yet.")
     sentence = session.t("As known at position {position}, recorded {recorded}.")
     return sentence.format(position=f"{cut['position']:,}", recorded=cut["recorded"])
-
-
-def _csv(answer: dict[str, Any]) -> str:
-    """A header and the rows; values plain, and no text that a spreadsheet would compute."""
-    dims = answer["question"].get("by", [])
-    parts = list(answer["rows"][0]["parts"]) if answer["rows"] else []
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    compared = ["before", "change", "growth"] if answer["question"].get("compare") else []
-    writer.writerow(["period", *map(_safe, dims), "value", *compared, *parts, "reason"])
-    for row in answer["rows"]:
-        told = ["(rest)" if row.get("rest") else _safe(row[dim]) for dim in dims]
-        against = [row["before"]["value"], row["change"], row["growth"]] if compared else []
-        writer.writerow([row["period"], *told, row["value"], *against, *row["parts"].values(), row.get("reason", "")])
-    return out.getvalue()
-
-
-def _safe(text: str | None) -> str:
-    """A text that stays a text in a spreadsheet: what looks like a formula gets an apostrophe in front."""
-    return "" if text is None else f"'{text}" if text.startswith(_RISKY) else text
 
 
 def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> None:

@@ -1,4 +1,4 @@
-"""Looking up: ``kpis``, ``schema`` and ``settings``. No engine is started for these."""
+"""Looking up: ``kpis``, ``schema``, ``asyncapi`` and ``settings``. No engine is started for these."""
 
 import re
 from pathlib import Path
@@ -68,6 +68,16 @@ def schema(session: Session, type_: str | None) -> None:
     else:
         rows = [[event.TYPE, event.ZH, session.t(event.KIND), str(event.VERSION)] for event in EVENTS]
         session.say(show.table([session.t(name) for name in ("type", "中文", "entity", "version")], rows))
+
+
+@click.command(short_help="The AsyncAPI document: how events may be told.")
+@shared
+@click.pass_obj
+def asyncapi(session: Session) -> None:
+    """The AsyncAPI 3.0 document: every event type, and how it is told over HTTP and Kafka. `serve` has it, too."""
+    from services.gateway.asyncapi import asyncapi as document
+
+    session.tell(document(session.settings.kafka_prefix))
 
 
 @click.command(short_help="Every setting, with its default and present value.")

@@ -10,8 +10,7 @@ import click
 from services.cli.session import BAD_USAGE, FINE, Problem, Session, shared
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
+    from services.gateway.app import Application
     from services.keys.port import KeyStore
     from services.settings import Settings
 
@@ -57,7 +56,7 @@ def serve(session: Session, host: str, port: int) -> int:
 @contextmanager
 def _application(
     session: Session, settings: "Settings", keys: "KeyStore", host: str
-) -> "Iterator[tuple[ASGIApp, Future[None] | None]]":
+) -> "Iterator[tuple[Application, Future[None] | None]]":
     from services.gateway.wiring import alone, embedded
 
     if settings.posted_by_workers:

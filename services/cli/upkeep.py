@@ -1,15 +1,14 @@
 """Keeping the books: ``rebuild``, ``verify``, ``digest``, ``replay`` and ``status``."""
 
-import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
 from services.cli import show
+from services.cli.output import output
 from services.cli.session import BAD_USAGE, FAILED, FINE, Problem, Session, shared
 
 if TYPE_CHECKING:
@@ -177,7 +176,7 @@ def replay(
     with SqliteJournal(settings.journal_path, read_only=True) as journal:
         first, last = _stretch(journal, settings, from_, to)
         entries = _entries(journal, settings.tenant, first, last, _types(where_type))
-        with session.progress("replaying", max(last - first + 1, 0)) as advance, _output(into) as out:
+        with session.progress("replaying", max(last - first + 1, 0)) as advance, output(into) as out:
             written = _write(entries, out, speed, advance if into else lambda done: None)
     if session.json and into:
         session.tell({"events": written, "file": str(into)})
@@ -247,25 +246,3 @@ def _write(entries: Iterable["Entry"], out: BinaryIO, speed: int | None, advance
         advance(1)
     out.flush()
     return written
-
-
-@contextmanager
-def _output(into: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file, which is there only when it is whole; a pipe is written as it comes."""
-    if into is None:
-        yield sys.stdout.buffer
-        return
-    whole = into.is_file() or not into.exists()
-    part = into.with_name(f"{into.name}.part") if whole else into
-    try:
-        out = part.open("wb")
-    except OSError as error:
-        raise Problem(f"{into} cannot be written: {error.strerror}", BAD_USAGE) from error
-    try:
-        with out:
-            yield out
-        if whole:
-            part.replace(into)
-    finally:
-        if whole:
-            part.unlink(missing_ok=True)

@@ -76,6 +76,7 @@ def app(gateway: Gateway) -> Application:
         redirect_slashes=False,
     )
     made.router.route_class = Direct
+    made.state.end = gateway.screens.end if gateway.screens is not None else _nothing_to_end
     for route in ROUTES:
         made.add_api_route(
             route.path,
@@ -92,6 +93,10 @@ def app(gateway: Gateway) -> Application:
     made.add_exception_handler(HTTPException, _http_problem)
     made.add_exception_handler(Exception, _mistake)
     return made
+
+
+async def _nothing_to_end() -> None:
+    """Where there are no screens."""
 
 
 def _guarded(gateway: Gateway, route: Route) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -49,6 +49,10 @@ class Follower:
         journal, posted = self._workspace.journal, self._posted.copy()
         return sum(max(journal.head(name).position - posted.get(name, 0), 0) for name in journal.tenants())
 
+    def posted(self, tenant: str) -> int | None:
+        """How far the ledger of a tenant is; None where nothing of it was posted yet. Any thread may ask."""
+        return self._posted.get(tenant)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             start = time.monotonic()

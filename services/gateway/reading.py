@@ -17,6 +17,7 @@ from services.changes import changes
 from services.gateway.access import Caller
 from services.gateway.gateway import Gateway, Route
 from services.gateway.problems import Problem, unavailable
+from services.gateway.representation import MEDIA, PAGING, chosen, page_of, sent
 from services.journal.port import JournalError
 from services.receipt import explain, history
 from services.store.port import StoreError
@@ -59,14 +60,20 @@ def _kpi(kpi: Kpi) -> dict[str, Any]:
 
 async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
     """One question."""
-    asked = _question(request, told(request, _QUESTION))
+    parameters = told(request, _QUESTION | PAGING)
+    media = chosen(request)
+    try:
+        page = page_of(parameters)
+    except BadQuestion as error:
+        raise refused(error) from error
+    asked = _question(request, parameters)
 
     def work(books: Books) -> Response:
         """Answered, unless the caller has what stands at the cut already."""
-        tag = f'W/"{books.cut(asked.as_of).position}-{asked.kpi.hash}"'
+        tag = f'W/"{books.cut(asked.as_of).position}-{asked.kpi.hash}-{MEDIA[media]}"'
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"ETag": tag})
-        return _json(books.ask(asked), {"ETag": tag})
+        return sent(request, asked, books.ask(asked), page, media, {"ETag": tag})
 
     return await read(gateway, caller, work)
 
@@ -172,6 +179,11 @@ def answers(words: str) -> dict[int, dict[str, Any]]:
     }
 
 
+_REPRESENTED: Final = answers("The answer, in the media type that Accept asks for.") | {
+    304: {"description": "What If-None-Match names still stands."},
+    406: {"description": "None of the media types of Accept is there; it says which are."},
+}
+_REPRESENTED[200]["content"] |= {media: {} for media in MEDIA if media != "application/json"}
 _ID: Final = "An id of the catalogue; the slash of a variant is written as ~."
 ROUTES: Final = (
     Route(
@@ -182,8 +194,7 @@ ROUTES: Final = (
     Route(
         method="GET", path="/api/kpis/{id}", scope="read", handler=ask,
         summary="Ask a KPI", description=f"By anything, in any period, as known now or at any moment. {_ID}",
-        responses=answers("The answer.") | {304: {"description": "What If-None-Match names still stands."}},
-        parameters=parameters(_QUESTION, "id"),
+        responses=_REPRESENTED, parameters=parameters(_QUESTION | PAGING, "id"),
     ),
     Route(
         method="GET", path="/api/kpis/{id}/explain", scope="read", handler=receipt,

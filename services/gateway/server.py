@@ -5,12 +5,14 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ else:
     Protocol = AutoHTTPProtocol
 
 _LOG: Final = logging.getLogger(__name__)
-MAX_CONNECTIONS: Final = 1_000
+MAX_CONNECTIONS: Final = 4_000
 """More are turned away."""
 PATIENCE_S: Final = 15
 """How long the head of a request may take."""
@@ -111,7 +113,9 @@ class Impatient(Protocol):
 class Server(uvicorn.Server):
     """Serves until a signal, or until ``beside`` ends, which ought to run as long as it does."""
 
-    def __init__(self, app: ASGIApp, beside: Future[None] | None, started: Callable[[], None]) -> None:
+    def __init__(
+        self, app: FastAPI, beside: Future[None] | None, started: Callable[[], None], *, signals: bool = True
+    ) -> None:
         config = uvicorn.Config(
             app,
             http=Impatient,
@@ -125,22 +129,29 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=_GRACE_S,
         )
         super().__init__(config)
+        self._app = app
+        self._signals = _SIGNALS if signals else ()
         self._beside = beside
         self._started = started
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number in self._signals:
             loop.add_signal_handler(number, self._stop)
         try:
             await self._serve(sockets)
         finally:
-            for number in _SIGNALS:
+            for number in self._signals:
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A stream never ends by itself, and would be waited for.
+        await self._app.state.end()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or (self._beside is not None and self._beside.done())
@@ -162,7 +173,7 @@ def bound(host: str, port: int) -> socket.socket:
     return made
 
 
-def serve(app: ASGIApp, at: socket.socket, *, beside: Future[None] | None = None, started: Callable[[], None]) -> None:
+def serve(app: FastAPI, at: socket.socket, *, beside: Future[None] | None = None, started: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM, or until ``beside`` ends; requests that have begun are answered.
 
     ``started`` is called when it listens. Raises what ``beside`` raised. In the main thread only.
@@ -172,6 +183,23 @@ def serve(app: ASGIApp, at: socket.socket, *, beside: Future[None] | None = None
     asyncio.run(server.serve([at]))
     if beside is not None and beside.done():
         beside.result()
+
+
+@contextmanager
+def served_beside(app: FastAPI, at: socket.socket) -> Iterator[None]:
+    """Serve in a thread of its own for as long as the context lasts."""
+    ready = threading.Event()
+    server = Server(app, None, ready.set, signals=False)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([at])), name="server")
+    thread.start()
+    while not ready.wait(0.05):
+        if not thread.is_alive():
+            raise OSError("the server could not start")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def address_of(at: socket.socket) -> str:

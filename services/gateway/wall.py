@@ -1,5 +1,7 @@
 """The wallboard over HTTP: the page, its boards, single frames, and the stream of frames."""
 
+import gzip
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -11,59 +13,115 @@ from starlette.responses import Response, StreamingResponse
 from projections.question import BadQuestion
 from services.books import Books
 from services.clock import now_ms
-from services.gateway.access import Caller
+from services.gateway.access import COOKIE, Caller
 from services.gateway.gateway import Gateway, Route
-from services.gateway.problems import unavailable
+from services.gateway.problems import Problem, unavailable
 from services.gateway.reading import answers, parameters, read, refused, told
+from services.keys.port import KeysError
 from services.wallboard.board import Board
-from services.wallboard.frame import frame
-from services.wallboard.stream import Screens
+from services.wallboard.stream import PING_S, Screens, TooMany
 
 _encode: Final = msgspec.json.Encoder().encode
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; font-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-_FILES: Final = {"/": ("index.html", "text/html"), "/wall.js": ("wall.js", "text/javascript"),
-    "/wall.css": ("wall.css", "text/css"), "/icon.svg": ("icon.svg", "image/svg+xml")}  # fmt: skip
+_MEDIA: Final = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+_FILES: Final = {"/": "index.html"} | {
+    f"/{name}": name
+    for name in (
+        "icon.svg", "wall.css", "wall.js", "state.js", "words.js", "draw.js", "tiles.js", "charts.js", "receipt.js",
+        "moments.js", "stream.js", "echarts.js",
+    )
+}  # fmt: skip
+_SMALL: Final = 1_000
+"""Bytes below which a file is not worth compressing."""
 
 
 @cache
-def _file(name: str) -> bytes:
-    return (files("services.wallboard") / "static" / name).read_bytes()
+def _file(name: str, zipped: bool) -> bytes:
+    body = (files("services.wallboard") / "static" / name).read_bytes()
+    return gzip.compress(body, 9, mtime=0) if zipped else body
 
 
 async def page(gateway: Gateway, caller: Caller, request: Request) -> Response:
     """A file of the page. It holds nothing of anybody; what it shows is asked for with a key."""
-    name, media = _FILES[request.url.path]
-    return Response(_file(name), headers={"Content-Security-Policy": _POLICY}, media_type=media)
+    name = _FILES[request.url.path]
+    zipped = "gzip" in request.headers.get("accept-encoding", "") and len(_file(name, False)) > _SMALL
+    headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer", "Vary": "Accept-Encoding"}
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    return Response(_file(name, zipped), headers=headers, media_type=_MEDIA[name.rpartition(".")[2]])
+
+
+async def session(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    """Puts the key that came in the header into a cookie that scripts cannot read and other sites cannot send.
+
+    So a key that a kiosk's link carries behind the # is in no log, and on the page only for a moment.
+    """
+    told(request, {})
+    answer = Response(_encode({"key": caller.name}), media_type="application/json")
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        answer.set_cookie(COOKIE, token.strip(), max_age=_YEAR_S, httponly=True, samesite="strict",
+                          secure=request.url.scheme == "https")  # fmt: skip
+    return answer
 
 
 async def boards(gateway: Gateway, caller: Caller, request: Request) -> Response:
     """The boards there are."""
     told(request, {})
-    titles = {name: msgspec.to_builtins(board.title) for name, board in _screens(gateway).boards.items()}
+    known = _screens(gateway).boards.items()
+    titles = {name: msgspec.to_builtins(board.title) | ({"of": board.of} if board.of else {}) for name, board in known}
     return Response(_encode(titles), media_type="application/json")
 
 
 async def one(gateway: Gateway, caller: Caller, request: Request) -> Response:
     """One frame of a board, as known now or then."""
     asked = told(request, _PARAMETERS)
-    board = _board(gateway, asked)
+    _board(gateway, asked)
+    screens = _screens(gateway)
 
     def work(books: Books) -> Response:
-        made = frame(books, board, asked.get("as_of"), now_ms())
+        framer = screens.past(caller.tenant, asked["board"], asked.get("of", ""))
+        if asked.get("as_of") is None:
+            made = screens.asking.now(books, caller.tenant, framer)
+        else:
+            made = framer.frame(books, asked["as_of"], lambda cut: now_ms())
         return Response(_encode(made), media_type="application/json")
 
     return await read(gateway, caller, work)
 
 
 async def stream(gateway: Gateway, caller: Caller, request: Request) -> Response:
-    """The frames of a board, for as long as the caller listens."""
-    asked = told(request, {"board": _PARAMETERS["board"]})
+    """The frames of a board, for as long as the caller listens and may."""
+    asked = told(request, {name: _PARAMETERS[name] for name in ("board", "of")})
     _board(gateway, asked)
-    frames = _screens(gateway).of(caller.tenant, asked["board"]).frames()
+    try:
+        screen = _screens(gateway).of(caller.tenant, asked["board"], asked.get("of", ""))
+    except TooMany as error:
+        raise unavailable("too many different boards are watched; close one, and try again") from error
+
+    def may() -> bool:
+        try:
+            gateway.gate.admit(request, "wall")
+        except (Problem, KeysError):
+            return False
+        return True
+
+    frames = _while(may, screen.frames())
     return StreamingResponse(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def _while(may: Callable[[], bool], frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The frames as long as who watches may: looked up anew now and then, for a key can be revoked."""
+    looked_ms = now_ms()
+    async for frame in frames:
+        if now_ms() - looked_ms > PING_S * 1000:
+            if not may():
+                return
+            looked_ms = now_ms()
+        yield frame
 
 
 def _screens(gateway: Gateway) -> Screens:
@@ -77,11 +135,16 @@ def _board(gateway: Gateway, asked: dict[str, Any]) -> Board:
     name = asked.get("board", "")
     if name not in known:
         raise refused(BadQuestion("board", f"{name[:40]!r} is not known; allowed: {', '.join(known)}"))
+    of = asked.get("of", "")
+    if len(of) > 200 or (of and not known[name].of):
+        raise refused(BadQuestion("of", "is only for a board that is about one value, of at most 200 characters"))
     return known[name]
 
 
+_YEAR_S: Final = 365 * 86_400
 _PARAMETERS: Final = {
     "board": "The name of a board; GET /api/boards lists them.",
+    "of": "Whose board, where it is one's: the id of the rep, team, region or product.",
     "as_of": "As it was known then: a recorded time, or a position of the journal.",
 }
 _PAGE: Final = {200: {"description": "The file.", "content": {"text/html": {"schema": {"type": "string"}}}}}
@@ -93,18 +156,23 @@ ROUTES: Final = (
         for path in _FILES
     ),
     Route(
-        method="GET", path="/api/boards", scope="read", handler=boards, summary="The boards there are",
+        method="POST", path="/api/session", scope="wall", handler=session, summary="Keep the key in a cookie",
+        description="Puts the key of the Authorization header into a cookie, with which a browser may watch and ask.",
+        responses=answers("It is kept; the prefix of the key."),
+    ),
+    Route(
+        method="GET", path="/api/boards", scope="wall", handler=boards, summary="The boards there are",
         description="Names and titles.", responses=answers("The boards."),
     ),
     Route(
-        method="GET", path="/api/frame", scope="read", handler=one, summary="One frame of a board",
+        method="GET", path="/api/frame", scope="wall", handler=one, summary="One frame of a board",
         description="Everything on the board, read at one cut, as known now or then.",
         responses=answers("The frame."), parameters=parameters(_PARAMETERS),
     ),
     Route(
-        method="GET", path="/api/stream", scope="read", handler=stream, summary="A board, live",
-        description="Server-sent events: a frame at once, then each new one; a comment at least every 15 seconds.",
+        method="GET", path="/api/stream", scope="wall", handler=stream, summary="A board, live",
+        description="Server-sent events: `frame` at once, then `change` with what changed; a comment at least every 15 s.",
         responses={200: {"description": "Frames.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
-        parameters=parameters({"board": _PARAMETERS["board"]}),
+        parameters=parameters({name: _PARAMETERS[name] for name in ("board", "of")}),
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 
 from services.clock import now_ms
 from services.connectors.receive import Receiver
@@ -21,8 +22,11 @@ from services.settings import Settings
 from services.store.beside import Beside
 from services.store.open import open_store
 from services.store.port import Readable
-from services.wallboard.board import Boards
-from services.wallboard.stream import Screens
+from services.wallboard.board import Board, Boards
+from services.wallboard.frame import Clock, Health
+from services.wallboard.pulse import Pulse
+from services.wallboard.stream import Asking, Screens
+from services.wallboard.style import style
 from services.workspace import Workspace
 
 
@@ -50,9 +54,22 @@ def alone(settings: Settings, journal: Journal, keys: KeyStore, host: str) -> It
 
 
 @contextmanager
+def watching(workspace: Workspace, keys: KeyStore, clock: Clock) -> Iterator[Application]:
+    """The application over a data folder in which somebody else posts; programs on this machine may watch and ask.
+
+    ``clock`` says what time it is in the story that is told.
+    """
+    settings = workspace.settings
+    beside, door = Beside(lambda: workspace.store), workspace.ingest()
+    gate = Gate(keys, Caller("local", settings.tenant), ("read", "wall"))
+    with _served(settings, workspace.journal, door, keys, "", None, beside, gate=gate, clock=clock) as made:
+        yield made
+
+
+@contextmanager
 def _served(
     settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
-    store: Readable | None,
+    store: Readable | None, *, gate: Gate | None = None, clock: Clock | None = None,
 ) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
     reader = Reader(store, settings) if store is not None else None
@@ -62,7 +79,7 @@ def _served(
     gateway = Gateway(
         journal=journal,
         batcher=batcher,
-        gate=Gate(keys, open_to(settings, host)),
+        gate=gate or Gate(keys, open_to(settings, host)),
         rates=Rates(settings.rate_events_per_s),
         bodies=Bodies(settings.body_timeout_s),
         metrics=metrics,
@@ -70,7 +87,7 @@ def _served(
         kafka_prefix=settings.kafka_prefix,
         reader=reader,
         receiver=receiver,
-        screens=Screens(reader, boards) if reader is not None else None,
+        screens=_screens(settings, journal, reader, boards, follower, clock) if reader is not None else None,
     )
     try:
         yield app(gateway)
@@ -78,6 +95,21 @@ def _served(
         batcher.close()
         if reader is not None:
             reader.close()
+
+
+def _screens(
+    settings: Settings, journal: Journal, reader: Reader, boards: dict[str, Board], follower: Follower | None,
+    clock: Clock | None = None,
+) -> Screens:  # fmt: skip
+    def posted(tenant: str | None) -> int | None:
+        return follower.posted(tenant or settings.tenant) if follower is not None else None
+
+    @cache
+    def health(tenant: str | None) -> Health:
+        return Pulse(journal, tenant or settings.tenant)
+
+    asking = Asking(reader, clock, posted if follower is not None else None, health)
+    return Screens(asking, boards, style(settings))
 
 
 def open_to(settings: Settings, host: str) -> Caller | None:

@@ -1,1 +1,1 @@
-"""The CSV exports of a CRM as events, through a mapping that says which column means what."""
+"""The exports of a CRM as events, through a mapping that says which column means what."""

@@ -1,7 +1,7 @@
 """The files of an import: the main ones, those beside them, and all of them opened before a line is told."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.importer import mapping as language
@@ -52,7 +52,7 @@ def _located(name: str, plan: language.Mapping, paths: Sequence[Path]) -> Iterat
                     f"{side} is not in the folder of {main.name}, and {name} reads it; allowed: the file put there, or "
                     "named on the command line"
                 )
-        yield main, sides
+        yield main, sides | {language.SAME: main}
 
 
 class _Opener:
@@ -76,7 +76,8 @@ class _Opener:
             path, self._terms.format.with_changes(step.format),
             columns=step.columns, needed=own, optional=step.optional_columns,
         )  # fmt: skip
-        return Source(table, Translator(step, table, lookups, self._terms, name), not isinstance(step, language.Beside))
+        terms = replace(self._terms, is_typed=table.is_workbook or any(each.is_typed for each in lookups.values()))
+        return Source(table, Translator(step, table, lookups, terms, name), not isinstance(step, language.Beside))
 
     def _lookup(self, join: Join, path: Path, wanted: set[str]) -> Lookup:
         place = id(join), path

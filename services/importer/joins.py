@@ -14,6 +14,8 @@ class Lookup:
         """Raises MappingError where a line cannot be read or a key stands twice."""
         self._join = join
         self._name = table.path.name
+        self.is_typed = table.is_workbook
+        """Whether its dates need no form to be read."""
         self._columns = table.places(columns)
         self._rows: dict[str, tuple[str, ...]] = {}
         lines: dict[str, int] = {}

@@ -31,6 +31,8 @@ class Terms:
     """Of amounts that name none."""
     names_currency: bool
     """Whether it is the mapping that says so, and then every event does."""
+    is_typed: bool = False
+    """Whether dates come from the cells of a workbook, which know that they are dates: no form of text is theirs."""
 
 
 class Maker:
@@ -134,6 +136,8 @@ class Maker:
         for each in texts:
             if text := each.fill(row):
                 known = (forms if forms is not None else self._format.dates) if each.columns else (ISO,)
+                if self._terms.is_typed:
+                    known = (ISO, *known)
                 try:
                     return read_moment(text, known, zone)
                 except ValueError as error:

@@ -72,6 +72,8 @@ class Format(Part):
     symbols: str = ""
     """Characters that may stand around a number: ``$€``."""
     dates: Forms = ()
+    sheet: Text = ""
+    """Which sheet of a workbook; empty: the only visible one."""
 
     @model_validator(mode="after")
     def _tells_points_apart(self) -> Self:
@@ -267,6 +269,10 @@ def _spelled_out(value: Any, field: EventField | None) -> Any:
     return {"text": value}
 
 
+SAME: Final = "*"
+"""As the name of a file beside the main one: the main one itself, with another of its sheets."""
+
+
 class Join(Part):
     """Columns from a line of a file beside the main one: that whose ``key`` is what ``on`` says here."""
 
@@ -367,4 +373,5 @@ class Mapping(Part):
     def side_files(self) -> set[str]:
         """The names of the files that are read beside the main one."""
         steps: tuple[Step, ...] = (*self.beside, self.rows)
-        return {side.file for side in self.beside} | {join.file for step in steps for join in step.join.values()}
+        found = {side.file for side in self.beside} | {join.file for step in steps for join in step.join.values()}
+        return found - {SAME}

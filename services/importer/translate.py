@@ -7,9 +7,10 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from services.importer.joins import Lookup
+from services.importer.line import Line
 from services.importer.maker import Maker, Terms
 from services.importer.mapping import Event, MappingError, Step
-from services.importer.table import Line, Table
+from services.importer.table import Table
 from services.importer.template import BadRow, Row, first_said, named
 
 

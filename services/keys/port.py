@@ -5,9 +5,10 @@ from typing import Final, Literal, Protocol, Self, get_args
 
 import msgspec
 
-Scope = Literal["ingest", "read", "admin", "erase"]
+Scope = Literal["ingest", "read", "admin", "erase", "wall"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
-"""What a key may do: tell events; ask questions; see and change how it all runs; destroy what is held of a person."""
+"""What a key may do: tell events; ask questions; see and change how it all runs; destroy what is held of a person;
+only watch boards, as a screen on a wall does."""
 
 
 class KeysError(Exception):

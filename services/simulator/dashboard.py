@@ -28,7 +28,7 @@ _ZH: Final = {
     "events/s": "事件/秒", "position": "日志位置", "told": "报送", "accepted": "接受", "duplicates": "重复",
     "refused": "拒绝", "this month": "本月", "last month": "上月", "trend": "趋势", "Leaderboard": "销售排行",
     "Pipeline": "商机管道", "Recent wins": "最近赢单", "Key figures": "核心指标", "KPI": "指标",
-    "Ctrl-C ends it": "按 Ctrl-C 结束", "no wins yet": "本月尚无赢单", "no open deals": "暂无商机",
+    "wallboard": "看板", "Ctrl-C ends it": "按 Ctrl-C 结束", "no wins yet": "本月尚无赢单", "no open deals": "暂无商机",
 }  # fmt: skip
 _WEEKDAYS_ZH: Final = "一二三四五六日"
 _NAMES: Final = {"cac": "CAC", "csat": "CSAT", "nps": "NPS"}
@@ -86,6 +86,8 @@ class Progress:
     """Events told a second, just now."""
     position: int
     tally: Tally
+    address: str | None = None
+    """Of the wallboard."""
 
 
 def draw(frame: Frame | None, feed: Feed, progress: Progress, lang: str, size: tuple[int, int]) -> RenderableType:
@@ -128,9 +130,9 @@ def _header(progress: Progress, lang: str) -> Panel:
         ("✓", "bold green") if holds else ("✗", "bold red"),
     )
     bar = ProgressBar(total=1, completed=min(1.0, progress.share))
-    return Panel(
-        Group(first, identity, bar), title="Salestream", subtitle=say("Ctrl-C ends it", lang), border_style="cyan"
-    )
+    ends = say("Ctrl-C ends it", lang)
+    below = f"{say('wallboard', lang)} {progress.address} · {ends}" if progress.address else ends
+    return Panel(Group(first, identity, bar), title="Salestream", subtitle=below, border_style="cyan")
 
 
 def _figures(frame: Frame, lang: str, *, trend: bool) -> Panel:

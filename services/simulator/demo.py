@@ -35,6 +35,8 @@ BATCH: Final = 2000
 """Events told in one go."""
 FRAME_S: Final = 0.25
 """The screen is drawn at most so often."""
+HEAD_START_DAYS: Final = 120
+"""So much of the history passes at once where somebody watches, a quarter of it at most."""
 _ASKING_SHARE: Final = 0.4
 """Of the time, at most, goes into asking; the rest is for the stream."""
 _RESERVE: Final = 0.85
@@ -104,13 +106,16 @@ def run_demo(
     headless: bool = False,
     console: Console,
     into: Path | None = None,
+    address: str | None = None,
 ) -> Summary:
     """Let the company live under the workspace's tenant, up to today, and watch it on ``console``.
 
     It ends when the history is over, after ``seconds``, or by Ctrl-C. A simulated year takes a minute; with
     ``seconds`` the whole history is paced to fit into them, as far as the machine can. Where nobody watches
     (``headless``, or no terminal) and no time is given it runs as fast as it can. ``into`` also gets every event
-    as a JSON line. Raises WorkspaceError where the tenant's journal is not empty.
+    as a JSON line. Where somebody watches, the first months pass at once, so that there is something to see; and with
+    a wallboard at ``address`` the end of the history is not the end: the books stay to be looked at until Ctrl-C.
+    Raises WorkspaceError where the tenant's journal is not empty.
     """
     company = _so_far(replace(company, tenant=workspace.settings.tenant))
     if head := workspace.journal.head(company.tenant).position:
@@ -119,7 +124,7 @@ def run_demo(
             "a demo begins in an empty folder: choose another with --data"
         )
     watched = not headless and console.is_terminal and not console.options.ascii_only
-    demo = _Demo(workspace, company, _days_per_s(company, seconds, watched))
+    demo = _Demo(workspace, company, _pace(company, seconds, watched), address)
     with ExitStack() as open_:
         file = open_.enter_context(into.open("wb")) if into else None
         stopped = open_.enter_context(_stopped_by_ctrl_c())
@@ -129,11 +134,13 @@ def run_demo(
         return demo.run(seconds, stopped, live, file)
 
 
-def _days_per_s(company: Company, seconds: float | None, watched: bool) -> float:
+def _pace(company: Company, seconds: float | None, watched: bool) -> tuple[float, float]:
+    """How many days pass at once, and how many in each second from then on."""
     days = (company.end - company.start).days
+    ahead = min(HEAD_START_DAYS, days / 4) if watched else 0.0
     if seconds is not None:
-        return days / (_RESERVE * seconds)
-    return 365 / YEAR_S if watched else 1000.0 * days
+        return ahead, (days - ahead) / (_RESERVE * seconds)
+    return ahead, 365 / YEAR_S if watched else 1000.0 * days
 
 
 def _so_far(company: Company) -> Company:
@@ -164,10 +171,11 @@ def _stopped_by_ctrl_c() -> Iterator[Callable[[], bool]]:
 class _Demo:
     """One run: tells what is due, posts it, asks now and then."""
 
-    def __init__(self, workspace: Workspace, company: Company, days_per_s: float) -> None:
+    def __init__(self, workspace: Workspace, company: Company, pace: tuple[float, float], address: str | None) -> None:
         self._workspace: Final = workspace
         self._company: Final = company
-        self._days_per_s: Final = days_per_s
+        self._ahead_days, self._days_per_s = pace
+        self._address: Final = address
         self._ingest: Final = workspace.ingest()
         self._poster: Final = workspace.poster(company.tenant)
         self._books: Final = workspace.books(company.tenant)
@@ -200,12 +208,17 @@ class _Demo:
                 time.sleep(0.02)
             if live:
                 self._show(live, time.perf_counter() - began)
-        return self._summary(ended, time.perf_counter() - began)
+        took = time.perf_counter() - began
+        if live and self._address and seconds is None:
+            while not stopped():
+                self._show(live, time.perf_counter() - began)
+                time.sleep(0.1)
+        return self._summary(ended, took)
 
     def _due(self, elapsed: float) -> str:
         """The simulated moment up to which events are due, as they write it."""
         first = day_number(self._company.start) * DAY_S
-        return self._stamp(first + int(elapsed * self._days_per_s * DAY_S))
+        return self._stamp(first + int((self._ahead_days + elapsed * self._days_per_s) * DAY_S))
 
     def _take(self, batch: list[dict[str, Any]], file: IO[bytes] | None) -> None:
         """The real way: into the journal, into the ledger."""
@@ -239,7 +252,7 @@ class _Demo:
         speed = (now[1] - before) / (now[0] - since) if now[0] > since else 0.0
         days = (self._company.end - self._company.start).days
         share = (self._today - self._company.start).days / days
-        return Progress(self._today, share, speed, self._poster.position, self._tally())
+        return Progress(self._today, share, speed, self._poster.position, self._tally(), self._address)
 
     def _tally(self) -> Tally:
         return self._workspace.journal.tally(self._company.tenant)

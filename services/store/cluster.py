@@ -27,6 +27,8 @@ def on_cluster(sql: str, cluster: str) -> list[str]:
     match [word.upper() for word in words[:2]]:
         case ["CREATE", "TABLE"]:
             return _made(sql, cluster)
+        case ["CREATE", "VIEW"]:
+            return [re.sub(r"(CREATE VIEW IF NOT EXISTS \w+)", rf"\1 {everywhere}", sql, count=1)]
         case ["ALTER", "TABLE"] if "ADD COLUMN" in sql:
             changed = sql.replace(words[2], f"{words[2]}_local {everywhere}", 1)
             return [changed, _distributed(words[2], cluster, "CREATE OR REPLACE TABLE")]

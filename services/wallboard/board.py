@@ -4,39 +4,30 @@ import re
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 import yaml
 
 from projections.catalogue import BY_ID
 from projections.question import BadQuestion, Question, question
+from services.wallboard.known import Names
 
-Kind = Literal["number", "bars", "wins"]
+Kind = Literal["number", "trend", "bars", "leaders", "funnel", "bridge", "heat", "table", "wins", "health"]
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
 Grain = Literal["day", "week", "month", "quarter", "year"]
 NAME: Final = re.compile(r"[a-z0-9_-]{1,40}\Z")
+SIZES: Final[dict[str, tuple[int, int]]] = {
+    "number": (3, 1), "trend": (6, 2), "bars": (4, 2), "leaders": (4, 2), "funnel": (4, 2), "bridge": (6, 2),
+    "heat": (6, 2), "table": (6, 2), "wins": (4, 2), "health": (12, 3),
+}  # fmt: skip
+"""Columns of twelve and rows that a tile takes, where it does not say so itself."""
+_BY: Final = ("bars", "leaders", "funnel", "bridge", "table")
+"""The kinds that show a value for each of a dimension."""
 
 
 class BoardError(Exception):
     """A board that cannot be shown. One sentence names the file, the place and what is allowed."""
-
-
-class Tile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing on a board."""
-
-    kind: Kind
-    """``number``: one value, its course and the period before; ``bars``: a value for each of a dimension, the largest
-    first; ``wins``: the latest wins."""
-    kpi: str = ""
-    period: Grain = "month"
-    """The period that is running, in the tenant's calendar."""
-    by: str = ""
-    where: tuple[str, ...] = ()
-    limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 12
-
-    def asked(self, **told: Any) -> Question:
-        """The question behind it. Raises BadQuestion."""
-        return question(self.kpi, where=self.where, **told)
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,11 +37,51 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zh: str
 
 
+class Tile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing on a board."""
+
+    kind: Kind
+    """``number``: one value, its course, its target, and the same part of the period before; ``trend``: the same,
+    drawn large over the period before; ``bars``: a value for each of a dimension, the largest first; ``leaders``: the
+    same with who rose and fell since the day began; ``funnel``: stages in their order; ``bridge``: what led from the
+    period before to this one; ``heat``: when in the week; ``table``: several KPIs for each of a dimension; ``wins``:
+    the latest wins; ``health``: whether the books can be trusted."""
+    kpi: str = ""
+    kpis: tuple[str, ...] = ()
+    """Of a table."""
+    period: Grain = "month"
+    """The period that is running, in the tenant's calendar."""
+    by: str = ""
+    where: tuple[str, ...] = ()
+    limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 8
+    title: Words | None = None
+    wide: Annotated[int, msgspec.Meta(ge=1, le=12)] | None = None
+    """Columns of twelve."""
+    tall: Annotated[int, msgspec.Meta(ge=1, le=6)] | None = None
+    """Rows."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns of twelve, and rows."""
+        wide, tall = SIZES[self.kind]
+        return self.wide or wide, self.tall or tall
+
+    def asked(self, kpi: str = "", **told: Any) -> Question:
+        """The question behind it. Raises BadQuestion."""
+        return question(kpi or self.kpi, by=[self.by] if self.by else [], where=self.where, **told)
+
+
 class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one page shows, in order."""
 
     title: Words
     tiles: Annotated[tuple[Tile, ...], msgspec.Meta(min_length=1, max_length=40)]
+    of: Literal["", "rep_id", "team_id", "region", "product"] = ""
+    """The board is about one value of this dimension, which the viewer chooses."""
+    names: Names | None = None
+    """How people are named on it, where that is less than the setting allows."""
+    celebrate: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$")] = "0"
+    """Wins of this amount or more are celebrated, in the company's currency."""
 
 
 class Boards:
@@ -92,12 +123,31 @@ def board(name: str, text: str) -> Board:
 
 
 def _check(tile: Tile) -> None:
-    if tile.kind == "wins":
+    if tile.kind in ("wins", "health"):
         return
-    if tile.kpi not in BY_ID:
-        raise BadQuestion("kpi", f"{tile.kpi!r} is not known; allowed: {', '.join(BY_ID)}")
-    if tile.kind == "bars" and not tile.by:
+    if tile.kind == "table" and not tile.kpis:
+        raise BadQuestion("kpis", "is missing; allowed: a list of KPIs")
+    for kpi in tile.kpis if tile.kind == "table" else (tile.kpi,):
+        _check_kpi(tile, kpi)
+
+
+def _check_kpi(tile: Tile, kpi: str) -> None:
+    if kpi not in BY_ID:
+        raise BadQuestion("kpi", f"{kpi!r} is not known; allowed: {', '.join(BY_ID)}")
+    if tile.kind in _BY and not tile.by:
         raise BadQuestion("by", "is missing; allowed: one dimension")
-    if tile.kind == "number" and (tile.by or BY_ID[tile.kpi].needs):
-        raise BadQuestion("by", "is not for a number; allowed: kind bars")
-    tile.asked(by=[tile.by] if tile.by else [])
+    if tile.kind not in _BY and (tile.by or BY_ID[kpi].needs):
+        raise BadQuestion("by", f"is not for a {tile.kind}; allowed: kind bars")
+    if tile.kind == "funnel" and kpi != "stage_conversion":
+        raise BadQuestion("kpi", f"{kpi!r} is not what a funnel shows; allowed: stage_conversion")
+    if tile.kind in ("bridge", "heat") and not adds_up(kpi):
+        raise BadQuestion("kpi", f"{kpi!r} is no sum over time, which a {tile.kind} needs; allowed: such as revenue")
+    if len(tile.asked(kpi).by) > 1:
+        raise BadQuestion("by", f"{tile.by!r} does not fit {kpi}; allowed: {', '.join(BY_ID[kpi].needs)}")
+
+
+def adds_up(kpi: str) -> bool:
+    """Whether its values over parts of a period add up to its value over the period."""
+    found = BY_ID[kpi]
+    sums = all(part.stat == "sum" and not part.special and part.window == "period" for part in found.parts)
+    return sums and found.unit in ("money", "count") and not any(sign in found.formula.words() for sign in "/*")

@@ -1,94 +1,112 @@
 """Frames: everything on a board, read at one cut, so no two tiles can disagree."""
 
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from events.envelope import to_text
-from events.words import major
 from projections.answer import cut_json
-from projections.catalogue import BY_ID
-from projections.definitions import Calendar
-from projections.periods import Period, running
 from services.books import Books
-from services.wallboard.board import Board, Tile
+from services.journal.port import Cut
+from services.wallboard.board import Board
+from services.wallboard.known import Knowing, Known, Names, as_text
+from services.wallboard.sheet import Found, Sheet, Want
+from services.wallboard.style import Style
+from services.wallboard.tiles import TILES, Scene, Told, wins
 
-_FINER: Final = {"day": "hour", "week": "day", "month": "day", "quarter": "week", "year": "month"}
-"""The steps of a number's course within its period."""
+Clock = Callable[[Cut], int]
+"""What time it is on the wall, in milliseconds, when everything up to a cut is known."""
+Health = Callable[[Books, Cut, bool], Told]
+"""How the books are at a cut; whether their laws hold only where that is asked for."""
+_STRICT: Final[tuple[Names, ...]] = ("full", "initials", "id", "own", "off")
+_WINS: Final = """
+    SELECT entity, max(position), argMax(at_ms, position), sum(amount), any(currency), argMax(rep_id, position),
+        argMax(region, position)
+    FROM {postings}
+    WHERE tenant = {tenant:String} AND position <= {position:UInt64} AND measure = 'won'
+    GROUP BY entity, currency HAVING sum(count) > 0 ORDER BY max(position) DESC LIMIT 50"""
 
 
-def frame(books: Books, board: Board, as_of: str | None, now_ms: int) -> dict[str, Any]:
-    """The board as it is known now, or was known then. Raises BadQuestion.
+class Framer:
+    """Makes the frames of one board, one after the other; what one has found the next need not look for again.
 
-    A past frame shows the periods that were running when the last event before it was recorded.
+    Not for several threads at a time.
     """
-    cut = books.cut(as_of)
-    calendar = books.definitions(cut.position).calendar
-    moment = now_ms if as_of is None else cut.recorded_ms
-    at = str(cut.position)
-    return {
-        "cut": cut_json(cut.position, cut.recorded_ms),
-        "live": as_of is None,
-        "now": to_text(moment),
-        "since": _since(books),
-        "currency": calendar.currency,
-        "tiles": [_tile(books, tile, calendar, moment, at) for tile in board.tiles],
-    }
 
+    def __init__(self, board: Board, style: Style, of: str = "") -> None:
+        self._board: Final = board
+        self._style: Final = style
+        self._of: Final = of
+        self._deep = any(tile.kind == "health" for tile in board.tiles)
+        self._sheet = Sheet()
+        self._knowing = Knowing()
+        self._wins: tuple[int, list[tuple[Any, ...]]] = -1, []
 
-def _since(books: Books) -> str | None:
-    """When the first event was recorded."""
-    rows = books.query(
-        "SELECT count(), min(recorded_ms) FROM {history} WHERE tenant = {tenant:String}", {"tenant": books.tenant}
-    )
-    return to_text(rows[0][1]) if rows[0][0] else None
+    def frame(self, books: Books, as_of: str | None, clock: Clock, health: Health | None = None) -> Told:
+        """The board as it is known now, or was known then. Raises BadQuestion.
 
-
-def _tile(books: Books, tile: Tile, calendar: Calendar, now_ms: int, at: str) -> dict[str, Any]:
-    if tile.kind == "wins":
-        return {"kind": "wins", "wins": _wins(books, tile.limit, int(at))}
-    kpi = BY_ID[tile.kpi]
-    told: dict[str, Any] = {
-        "kind": tile.kind, "kpi": kpi.id, "title": {"en": kpi.name.replace("_", " "), "zh": kpi.zh},
-        "unit": kpi.unit, "better": kpi.better, "period": tile.period, "by": tile.by or None,
-    }  # fmt: skip
-    now = running(tile.period, now_ms, calendar)
-    asked: dict[str, Any] = {**_between(now), "as_of": at}
-    told["question"] = {**asked, "where": list(tile.where)}
-    if tile.kind == "bars":
-        order = "-value" if not kpi.needs else None
-        rows = books.ask(tile.asked(by=[tile.by], order=order, limit=tile.limit, **_named(asked)))["rows"]
-        return told | {"rows": [{"name": row[tile.by], "value": row["value"]} for row in rows]}
-    told["label"] = now.label
-    answer = books.ask(tile.asked(**_named(asked)))
-    before = running(tile.period, now.from_ms - 1, calendar)
-    told["value"] = answer["rows"][0]["value"]
-    told["before"] = books.ask(tile.asked(**_named({**_between(before), "as_of": at})))["rows"][0]["value"]
-    so_far = {**asked, "to": to_text(max(min(now.to_ms, now_ms + 1), now.from_ms + 1))}
-    course = books.ask(tile.asked(grain=_FINER[tile.period], **_named(so_far)))["rows"]
-    return told | {"course": [row["value"] for row in course]}
-
-
-def _between(period: Period) -> dict[str, str]:
-    return {"from": to_text(period.from_ms), "to": to_text(period.to_ms)}
-
-
-def _named(asked: dict[str, Any]) -> dict[str, Any]:
-    """As ``question`` takes it."""
-    return {("from_" if name == "from" else name): value for name, value in asked.items()}
-
-
-def _wins(books: Books, limit: int, position: int) -> list[dict[str, Any]]:
-    """The wins that were learned last and stand."""
-    rows = books.query(
+        A past frame shows the periods that were running when the last event before it was recorded.
         """
-        SELECT entity, max(position), argMax(at_ms, position), sum(amount), any(currency), argMax(rep_id, position)
-        FROM {postings}
-        WHERE tenant = {tenant:String} AND position <= {position:UInt64} AND measure = 'won'
-        GROUP BY entity, currency HAVING sum(count) > 0 ORDER BY max(position) DESC LIMIT {limit:UInt64}""",
-        {"tenant": books.tenant, "position": position, "limit": limit},
-    )
-    return [
-        {"deal": deal, "position": learned, "time": to_text(at_ms), "amount": major(amount, currency),
-         "currency": currency, "rep": rep or None}
-        for deal, learned, at_ms, amount, currency, rep in rows
-        if currency
-    ]  # fmt: skip
+        cut = books.cut(as_of)
+        known = self._knowing.at(books, cut)
+        pulse = health(books, cut, self._deep) if health is not None and as_of is None else None
+        moment = clock(cut) if as_of is None else cut.recorded_ms
+        names = max(self._board.names or "full", self._style.names, key=_STRICT.index)
+        scene = Scene(known, moment, self._board, self._of, names, self._style.least)
+        return {
+            "cut": cut_json(cut.position, cut.recorded_ms),
+            "live": as_of is None,
+            "now": to_text(moment),
+            "since": as_text(known.since_ms),
+            "zone": str(known.calendar.zone(moment)),
+            "currency": known.calendar.currency,
+            "up": self._style.up,
+            "celebrate": self._board.celebrate,
+            "of": self._of or None,
+            "choices": self._choices(known, moment, names),
+            "health": pulse and {name: pulse[name] for name in ("counted", "lag")},
+            "tiles": self._tiles(books, cut, scene, pulse),
+        }
+
+    def _tiles(self, books: Books, cut: Cut, scene: Scene, pulse: Told | None) -> list[Told]:
+        works = [TILES[tile.kind](scene, tile) for tile in self._board.tiles]
+        wanted = [next(work) for work in works]
+        found = iter(self._sheet.read(books, cut, scene.known.definitions, [want for each in wanted for want in each]))
+        told = []
+        for tile, work, wants in zip(self._board.tiles, works, wanted, strict=True):
+            wide, tall = tile.size
+            shape: Told = {"kind": tile.kind, "wide": wide, "tall": tall}
+            shape |= {"title": {"en": tile.title.en, "zh": tile.title.zh}} if tile.title else {}
+            made = _finished(work, [next(found) for _ in wants])
+            if tile.kind == "wins":
+                made["wins"] = wins(self._won(books, cut)[: tile.limit], scene)
+            if tile.kind == "health":
+                made["health"] = pulse
+            told.append(shape | made)
+        return told
+
+    def _won(self, books: Books, cut: Cut) -> list[tuple[Any, ...]]:
+        known, rows = self._wins
+        if known < 0 or known > cut.position or self._sheet.moved(("won",), known):
+            rows = books.query(_WINS, {"tenant": books.tenant, "position": cut.position})
+        self._wins = cut.position, rows
+        return rows
+
+    def _choices(self, known: Known, at_ms: int, names: Names) -> list[Told] | None:
+        """Of whom the board can be."""
+        match self._board.of:
+            case "":
+                return None
+            case "rep_id":
+                there = sorted({stint.rep_id for stint in known.definitions.stints if stint.to_ms is None})
+                return [{"of": rep, "name": known.called(rep, names, rep) or rep} for rep in there]
+            case dimension:
+                return [{"of": each, "name": each} for each in sorted(known.heads(dimension, at_ms)) if each]
+
+
+def _finished(work: Generator[list[Want], list[Found], Told], found: list[Found]) -> Told:
+    try:
+        work.send(found)
+    except StopIteration as stop:
+        told: Told = stop.value
+        return told
+    raise AssertionError("a tile asks once")

@@ -1,266 +1,236 @@
-"use strict";
-// The wallboard. Everything that comes from events is put in as text, never as markup.
+// The wallboard: which board, live or as it was known, in which language and theme; and how a TV and a keyboard drive it.
+import { $, asked, enter, get, make, state, store } from "./state.js";
+import { locale, named, t, when } from "./words.js";
+import { draw } from "./tiles.js";
+import { redraw, sweep } from "./charts.js";
+import { forget, moments, sound, toggleSound } from "./moments.js";
+import { listen, stop } from "./stream.js";
 
-const $ = (id) => document.getElementById(id);
-const WORDS = {
-  zh: {
-    "As known at": "所知时刻", Live: "实时", Close: "关闭", live: "实时", stale: "连接已断开", position: "位置",
-    day: "今日", week: "本周", month: "本月", quarter: "本季度", year: "本年", before: "上期", wins: "最新赢单",
-    "A key is needed": "需要密钥", Definition: "定义", Counted: "计入的事件", "Left out": "未计入的事件",
-    "since a day ago": "一天以来的变化", nothing: "没有变化", more: "更多", occurred: "发生时间", event: "事件",
-    entity: "对象", reason: "原因", "no data": "无数据", "as it was known": "当时所知",
-    new_facts: "新发生的事实", late_facts: "迟到的事实", corrections: "更正", owner: "负责人变更", reopened: "重新打开",
-    voided: "作废", consequences: "由其他事实引起", several: "多种原因", time_passed: "时间推移",
-    calendar_definition: "日历定义变更", exchange_rate: "汇率变更", pipeline_definition: "销售管道定义变更",
-    organisation: "组织归属变更", "(none)": "（空）",
-  },
-};
-const store = { get: (name) => localStorage.getItem(name) ?? "", set: (name, value) => localStorage.setItem(name, value) };
-const state = { lang: store.get("lang") || (navigator.language.startsWith("zh") ? "zh" : "en"), board: "", frame: null, titles: {} };
-let listening = null;
-const t = (text) => (state.lang === "zh" ? WORDS.zh[text] ?? text : text.replaceAll("_", " "));
+const REPLAY_MS = 60000; // a quarter in a minute
+const QUARTER_MS = 92 * 864e5;
+let replaying = 0;
+let rotating = 0;
+let waiting = 0;
 
-function make(tag, text, name) {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
-  if (name) made.className = name;
-  return made;
+// Frames
+
+function show(frame, changed) {
+  const fresh = state.frame?.board !== state.board || state.frame?.lang !== state.lang;
+  const before = fresh ? null : state.frame;
+  state.frame = Object.assign(frame, { board: state.board, lang: state.lang });
+  if (frame.live) state.until = new Date(frame.now).getTime();
+  const root = document.documentElement;
+  delete root.dataset.stale;
+  root.dataset.up = frame.up;
+  if (fresh) $("tiles").replaceChildren();
+  draw(frame.tiles, fresh ? null : changed);
+  if (fresh) sweep();
+  badge(frame);
+  choices(frame);
+  if (before) moments(before, frame);
 }
 
-async function get(path, signal) {
-  const key = new URLSearchParams(location.hash.slice(1)).get("key") || sessionStorage.getItem("key");
-  const answer = await fetch(path, { signal, headers: key ? { Authorization: `Bearer ${key}` } : {} });
-  if (answer.status === 401 || answer.status === 403) {
-    $("key").showModal();
-    throw new Error("key");
-  }
-  if (!answer.ok) throw new Error((await answer.json()).detail);
-  return answer;
-}
-
-// Numbers: money exact as told, shortened on the board only; 万 and 亿 in Chinese, K and M elsewhere.
-function short(value) {
-  const size = Math.abs(value);
-  const steps = state.lang === "zh" ? [[1e8, "亿"], [1e4, "万"]] : [[1e9, "B"], [1e6, "M"], [1e3, "K"]];
-  const [unit, word] = steps.find(([least]) => size >= least) ?? [1, ""];
-  return (value / unit).toLocaleString(state.lang, { maximumFractionDigits: unit === 1 ? 0 : 2 }) + word;
-}
-
-function shown(value, unit, exact = false) {
-  if (value === null || value === undefined) return "–";
-  const number = Number(value);
-  switch (unit) {
-    case "ratio": return (number * 100).toLocaleString(state.lang, { maximumFractionDigits: 1 }) + " %";
-    case "money": return exact ? String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ",") : short(number);
-    case "count": return exact ? number.toLocaleString(state.lang) : short(number);
-    case "days": return number.toLocaleString(state.lang, { maximumFractionDigits: 1 }) + (state.lang === "zh" ? " 天" : " days");
-  }
-  return number.toLocaleString(state.lang, { maximumFractionDigits: 1 });
-}
-
-function when(text) {
-  return text ? new Date(text).toLocaleString(state.lang === "zh" ? "zh-CN" : "en-GB") : "–";
-}
-
-function course(values) {
-  const known = values.map((value) => (value === null ? 0 : Number(value)));
-  const [low, high] = [Math.min(0, ...known), Math.max(...known, 0)];
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "course");
-  svg.setAttribute("viewBox", "0 0 100 30");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  const points = known.map((value, place) => {
-    const across = known.length > 1 ? (place / (known.length - 1)) * 100 : 50;
-    return `${across.toFixed(2)} ${(29 - ((value - low) / (high - low || 1)) * 28).toFixed(2)}`;
-  });
-  path.setAttribute("d", points.length ? `M ${points.join(" L ")}` : "");
-  svg.append(path);
-  return svg;
-}
-
-function title(tile) {
-  const name = tile.title[state.lang] + (tile.kpi.includes("/") ? ` (${tile.kpi.split("/")[1]})` : "");
-  return `${name} · ${t(tile.period)}`;
-}
-
-function numberTile(tile) {
-  const made = make("article");
-  made.append(make("h2", title(tile)));
-  const value = make("button", shown(tile.value, tile.unit), "value");
-  value.title = shown(tile.value, tile.unit, true);
-  value.addEventListener("click", () => receipt(tile));
-  made.append(value);
-  const before = make("div", `${t("before")} ${shown(tile.before, tile.unit)} `, "before");
-  if (tile.value !== null && tile.before !== null && Number(tile.value) !== Number(tile.before)) {
-    const more = Number(tile.value) > Number(tile.before);
-    const good = tile.better === "neither" ? "" : more === (tile.better === "higher") ? "up" : "down";
-    before.append(make("span", more ? "▲" : "▼", good));
-  }
-  made.append(before, course(tile.course));
-  return made;
-}
-
-function barsTile(tile) {
-  const made = make("article");
-  made.append(make("h2", title(tile)));
-  const table = make("table");
-  const most = Math.max(...tile.rows.map((row) => Math.abs(Number(row.value ?? 0))), 0);
-  for (const row of tile.rows) {
-    const line = make("tr");
-    const bar = make("progress");
-    bar.max = most || 1;
-    bar.value = Math.abs(Number(row.value ?? 0));
-    bar.setAttribute("aria-hidden", "true");
-    const cell = make("td");
-    cell.append(make("span", row.name ?? t("(none)")), bar);
-    line.append(cell, make("td", shown(row.value, tile.unit), "number"));
-    table.append(line);
-  }
-  if (!tile.rows.length) made.append(make("p", t("no data"), "before"));
-  made.append(table);
-  return made;
-}
-
-function winsTile(tile, known) {
-  const made = make("article");
-  made.append(make("h2", t("wins")));
-  const table = make("table");
-  for (const win of tile.wins) {
-    const line = make("tr");
-    if (known !== null && win.position > known) line.className = "flash";
-    line.append(make("td", win.deal), make("td", win.rep ?? ""), make("td", `${shown(win.amount, "money")} ${win.currency}`, "number"));
-    table.append(line);
-  }
-  made.append(table);
-  return made;
-}
-
-function draw(frame) {
-  const known = state.frame && state.frame.live && frame.live ? state.frame.cut.position : null;
-  state.frame = frame;
-  document.documentElement.lang = state.lang === "zh" ? "zh-CN" : "en";
-  delete document.documentElement.dataset.stale;
-  $("title").textContent = state.titles[state.board]?.[state.lang] ?? "Salestream";
-  $("lang").textContent = state.lang === "zh" ? "English" : "中文";
-  $("thenLabel").textContent = t("As known at");
-  $("live").textContent = t("Live");
-  $("close").textContent = t("Close");
-  $("live").hidden = frame.live;
-  $("moment").textContent = when(frame.live ? frame.now : frame.cut.recorded);
+function badge(frame) {
+  const { health } = frame;
   const mark = frame.live ? `● ${t("live")}` : `◷ ${t("as it was known")}`;
-  $("badge").textContent = `${mark} · ${t("position")} ${frame.cut.position.toLocaleString(state.lang)} · ${frame.currency}`;
-  const tiles = frame.tiles.map((tile) =>
-    tile.kind === "number" ? numberTile(tile) : tile.kind === "bars" ? barsTile(tile) : winsTile(tile, known));
-  $("tiles").replaceChildren(...tiles);
+  const trust = !health ? [] : [health.counted ? `✓ ${t("books balance")}` : `✗ ${t("books do not balance")}`];
+  if (health?.lag > 2500) trust.push(`${health.lag.toLocaleString(locale())} ${t("behind")}`);
+  const words = [mark, when(frame.now, frame.zone), `${t("position")} ${frame.cut.position.toLocaleString(locale())}`, frame.currency, ...trust];
+  $("badge").replaceChildren(...words.map((text, place) => make("span", place ? "" : "mark", text)));
+  $("badge").title = `${t("last event")} ${when(frame.cut.recorded, frame.zone)}`;
+  $("moment").textContent = when(frame.live ? frame.now : frame.cut.recorded, frame.zone);
+  $("live").hidden = frame.live;
 }
 
-function events(rows, headings) {
-  const table = make("table");
-  const head = make("tr");
-  for (const heading of headings) head.append(make("th", t(heading)));
-  table.append(head);
-  for (const row of rows.slice(0, 50)) {
-    const line = make("tr");
-    for (const text of row) line.append(make("td", text));
-    table.append(line);
+function taken(frame, changed) {
+  if (frame) {
+    if ("stale" in document.documentElement.dataset) say(t("The board is live again."));
+    return show(frame, changed);
   }
-  if (rows.length > 50) table.append(make("caption", `+ ${rows.length - 50} ${t("more")}`));
-  return table;
+  if (!("stale" in document.documentElement.dataset)) say(t("The connection is lost; the numbers may be old."));
+  document.documentElement.dataset.stale = "";
+  $("badge").replaceChildren(make("span", "mark", `○ ${t("stale")}`));
 }
 
-async function receipt(tile) {
-  const asked = new URLSearchParams();
-  for (const [name, value] of Object.entries(tile.question)) {
-    for (const each of Array.isArray(value) ? value : [value]) asked.append(name, each);
-  }
-  const id = tile.kpi.replace("/", "~");
-  const body = $("receiptBody");
-  $("receiptTitle").textContent = `${title(tile)}: ${shown(tile.value, tile.unit, true)}`;
-  body.replaceChildren(make("p", "…"));
-  $("receipt").showModal();
-  try {
-    const told = await (await get(`/api/kpis/${id}/explain?${asked}`)).json();
-    $("definition").textContent = `${t("Definition")} ${told.definition.hash}: ${told.definition.text}`;
-    const counted = told.events.filter((event) => event.role === "counted");
-    const rows = (list) => list.map((e) => [when(e.time), e.type, e.entity, `${e.source} ${e.id}`,
-      e.reason ?? Object.entries(e.contribution).map(([name, value]) => `${name} ${value}`).join(", ")]);
-    body.replaceChildren(
-      make("h3", `${t("Counted")} (${counted.length})`), events(rows(counted), ["occurred", "event", "entity", "", ""]));
-    if (told.excluded.length) {
-      body.append(make("h3", `${t("Left out")} (${told.excluded.length})`), events(rows(told.excluded), ["occurred", "event", "entity", "", "reason"]));
-    }
-    asked.delete("as_of");
-    const ago = new Date(new Date(state.frame.live ? Date.now() : state.frame.cut.recorded) - 864e5).toISOString();
-    asked.append("known_from", ago);
-    asked.append("known_to", tile.question.as_of);
-    const changes = await (await get(`/api/kpis/${id}/changes?${asked}`)).json();
-    body.append(make("h3", `${t("since a day ago")}: ${shown(changes.difference, tile.unit, true)}`));
-    if (!changes.causes.length) body.append(make("p", t("nothing")));
-    else body.append(events(changes.causes.map((cause) => [t(cause.cause), shown(cause.effect, tile.unit, true), String(cause.events.length)]), ["reason", "", "event"]));
-  } catch (error) {
-    body.append(make("p", error.message));
-  }
+const say = (text) => { $("said").textContent = text; };
+const query = (more) => new URLSearchParams({ board: state.board, ...(state.boards[state.board]?.of && state.of ? { of: state.of } : {}), ...more });
+
+function live() {
+  replaying = 0;
+  $("play").setAttribute("aria-pressed", "false");
+  $("then").value = $("then").max;
+  listen(`/api/stream?${query({})}`, taken, needKey);
 }
 
-// The stream is read by fetch, for an EventSource cannot bring a key. After a loss it is opened again, ever more slowly.
-async function listen() {
-  listening?.abort();
-  const control = (listening = new AbortController());
-  for (let pause = 500; !control.signal.aborted; pause = Math.min(pause * 2, 15000)) {
-    try {
-      const answer = await get(`/api/stream?board=${encodeURIComponent(state.board)}`, control.signal);
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      for (let rest = "", chunk; !(chunk = await reader.read()).done; ) {
-        const parts = (rest + chunk.value).split("\n\n");
-        rest = parts.pop();
-        const frame = parts.filter((part) => part.includes("event: frame")).pop();
-        if (frame) draw(JSON.parse(frame.slice(frame.indexOf("data: ") + 6)));
-        pause = 500;
-      }
-    } catch (error) {
-      if (control.signal.aborted || error.message === "key") return;
-    }
-    document.documentElement.dataset.stale = "";
-    $("badge").textContent = `○ ${t("stale")}`;
-    await new Promise((done) => setTimeout(done, pause));
-  }
+async function at(ms) {
+  stop();
+  forget();
+  const past = { as_of: new Date(Math.floor(ms)).toISOString() };
+  show(await (await get(`/api/frame?${query(past)}`)).json(), null);
 }
 
-async function look() {
+const since = () => new Date(state.frame?.since ?? Date.now()).getTime();
+
+function slide() {
+  replaying = 0;
   const place = Number($("then").value) / Number($("then").max);
-  const since = new Date(state.frame?.since ?? Date.now()).getTime();
-  if (place >= 1) return listen();
-  listening?.abort();
-  const at = new Date(since + (Date.now() - since) * place).toISOString();
-  draw(await (await get(`/api/frame?board=${encodeURIComponent(state.board)}&as_of=${at}`)).json());
+  clearTimeout(waiting);
+  waiting = setTimeout(() => (place >= 1 ? live() : at(since() + (state.until - since()) * place).catch(failed)), 120);
 }
 
-async function start() {
-  document.documentElement.dataset.theme =
-    store.get("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  state.titles = await (await get("/api/boards")).json();
-  const wanted = new URLSearchParams(location.search).get("board");
-  state.board = wanted in state.titles ? wanted : "sales" in state.titles ? "sales" : Object.keys(state.titles)[0];
-  $("board").replaceChildren(...Object.entries(state.titles).map(([name, words]) => {
-    const option = make("option", words[state.lang]);
+// The last quarter in a minute: as it was known, moment by moment, then live again.
+async function play() {
+  if (replaying) return live();
+  const mine = (replaying = performance.now());
+  $("play").setAttribute("aria-pressed", "true");
+  const from = Math.max(since() + 1000, state.until - QUARTER_MS);
+  const span = state.until - from;
+  for (let done = 0; done < 1 && replaying === mine; done = (performance.now() - mine) / REPLAY_MS) {
+    const moment = from + span * done;
+    try {
+      await at(moment);
+    } catch (error) {
+      return failed(error);
+    }
+    if (replaying !== mine) return;
+    $("then").value = Number($("then").max) * ((moment - since()) / (state.until - since() || 1));
+    await new Promise((turn) => setTimeout(turn, 60));
+  }
+  if (replaying === mine) live();
+}
+
+// Boards
+
+function choose(name) {
+  state.board = name;
+  $("board").value = name;
+  forget();
+  live();
+}
+
+function step(by) {
+  const names = rotation();
+  choose(names[(names.indexOf(state.board) + by + names.length) % names.length]);
+}
+
+const rotation = () => {
+  const wanted = (asked.get("boards") ?? "").split(",").filter((name) => name in state.boards);
+  return wanted.length ? wanted : Object.keys(state.boards);
+};
+
+function rotate(on) {
+  clearInterval(rotating);
+  rotating = on ? setInterval(() => { if (state.frame?.live) step(1); }, 1000 * Math.max(5, Number(asked.get("every")) || 20)) : 0;
+  $("rotate").setAttribute("aria-pressed", String(Boolean(on)));
+}
+
+// Whose board it is, where it is one's.
+function choices(frame) {
+  const pick = $("of");
+  pick.hidden = !frame.choices;
+  if (!frame.choices) return;
+  const known = frame.choices.map((each) => each.of);
+  if (!known.includes(frame.of ?? "") && known.length && !$("of").matches(":focus")) {
+    state.of = known[0];
+    return live();
+  }
+  if (pick.told === known.join()) return;
+  pick.told = known.join();
+  pick.replaceChildren(...frame.choices.map((each) => {
+    const option = make("option", "", named(each.name));
+    option.value = each.of;
+    return option;
+  }));
+  pick.value = frame.of;
+}
+
+// The rest of the page
+
+function texts() {
+  document.documentElement.lang = state.lang === "zh" ? "zh-CN" : "en";
+  document.title = `Salestream · ${state.boards[state.board]?.[state.lang] ?? ""}`;
+  $("lang").textContent = state.lang === "zh" ? "EN" : "中文";
+    $("thenLabel").textContent = t("As known at");
+  for (const [id, text] of Object.entries({ live: "Live", close: "Close", keyOk: "OK", keyTitle: "A key is needed" })) $(id).textContent = t(text);
+  for (const [id, text] of Object.entries({ board: "Board", of: "Whose numbers", theme: "Theme", sound: "Sound", play: "Play", rotate: "Rotate" })) {
+    $(id).setAttribute("aria-label", t(text));
+    $(id).title = t(text);
+  }
+  $("hint").textContent = t("Keys: ← → boards, P play, R rotate, L language, T theme, S sound");
+  $("sound").setAttribute("aria-pressed", String(sound()));
+  $("board").replaceChildren(...Object.entries(state.boards).map(([name, words]) => {
+    const option = make("option", "", words[state.lang]);
     option.value = name;
     return option;
   }));
   $("board").value = state.board;
-  await look();
+  $("of").told = "";
 }
 
-let waiting = 0;
-$("then").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 150); });
-$("live").addEventListener("click", () => { $("then").value = $("then").max; look(); });
-$("board").addEventListener("change", () => { state.board = $("board").value; look(); });
-$("lang").addEventListener("click", () => { state.lang = state.lang === "zh" ? "en" : "zh"; store.set("lang", state.lang); start(); });
-$("theme").addEventListener("click", () => {
-  const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-  document.documentElement.dataset.theme = next;
-  store.set("theme", next);
-});
-$("keyForm").addEventListener("submit", () => { sessionStorage.setItem("key", $("keyText").value.trim()); start(); });
-start().catch((error) => { $("badge").textContent = error.message; });
+function speak() {
+  state.lang = state.lang === "zh" ? "en" : "zh";
+  store.set("lang", state.lang);
+  texts();
+  if (state.frame) show({ ...state.frame, lang: "" }, null);
+}
+
+function theme(name) {
+  document.documentElement.dataset.theme = name;
+  store.set("theme", name);
+  redraw();
+}
+
+const turnTheme = () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+const turnSound = () => { toggleSound(); texts(); };
+
+function needKey(error) {
+  document.documentElement.dataset.stale = "";
+  $("keyHelp").textContent = error.message;
+  if (!$("key").open) $("key").showModal();
+}
+
+function failed(error) {
+  if (error.status === 401 || error.status === 403) return needKey(error);
+  say(error.message);
+  $("badge").replaceChildren(make("span", "mark", `○ ${error.message}`));
+}
+
+const KEYS = { ArrowRight: () => step(1), ArrowLeft: () => step(-1), p: play, r: () => rotate(!rotating), l: speak, t: turnTheme, s: turnSound };
+
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (["INPUT", "SELECT"].includes(event.target.tagName)) return;
+  KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key]?.();
+}
+
+async function start() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (key) {
+    history.replaceState(null, "", location.pathname + location.search);
+    await enter(key);
+  }
+  state.boards = await (await get("/api/boards")).json();
+  const wanted = asked.get("board") ?? rotation()[0];
+  state.board = wanted in state.boards && asked.get("board") ? wanted : asked.get("boards") ? rotation()[0] : "sales" in state.boards ? "sales" : wanted;
+  document.documentElement.classList.toggle("kiosk", asked.has("kiosk"));
+  texts();
+  rotate(asked.has("boards") && rotation().length > 1);
+  live();
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+document.documentElement.dataset.theme = asked.get("theme") || store.get("theme") || (dark.matches ? "dark" : "light");
+$("then").addEventListener("input", slide);
+$("live").addEventListener("click", live);
+$("play").addEventListener("click", play);
+$("rotate").addEventListener("click", () => rotate(!rotating));
+$("board").addEventListener("change", () => choose($("board").value));
+$("of").addEventListener("change", () => { state.of = $("of").value; store.set("of", state.of); live(); });
+$("lang").addEventListener("click", speak);
+$("theme").addEventListener("click", turnTheme);
+$("sound").addEventListener("click", turnSound);
+$("keyForm").addEventListener("submit", () => enter($("keyText").value.trim()).then(start).catch(failed));
+$("keyForm").addEventListener("reset", () => { $("keyText").value = ""; });
+document.addEventListener("keydown", pressed);
+addEventListener("online", () => { if (state.frame?.live) live(); });
+start().catch(failed);

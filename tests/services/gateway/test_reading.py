@@ -4,10 +4,12 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from services.clock import now_ms
@@ -77,6 +79,52 @@ def test_what_stands_is_not_sent_again(get: Get) -> None:
     assert get("/api/kpis/revenue?as_of=20", headers={"If-None-Match": tag}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        (None, "application/json"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("application/json;q=0.5, text/*", "text/csv; charset=utf-8"),
+        ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.stream"),
+        ("application/json;q=0, */*", "text/csv; charset=utf-8"),
+    ],
+)
+def test_an_answer_comes_as_it_is_accepted(get: Get, accept: str | None, media: str) -> None:
+    answer = get("/api/kpis/bookings?by=region&from=2026-02&to=2026-03", headers={"Accept": accept} if accept else {})
+    assert (answer.status_code, answer.headers["content-type"], answer.headers["vary"]) == (200, media, "Accept")
+    if media.startswith("text/csv"):
+        assert answer.text.splitlines()[:2] == ["period,region,value,bookings,reason", "total,E,170.00,170.00,"]
+    if "arrow" in media:
+        rows = pa.ipc.open_stream(answer.content).read_all().to_pylist()
+        assert (rows[0]["region"], rows[0]["value"]) == ("E", Decimal("170.00"))
+
+
+def test_what_is_accepted_and_not_there_is_told(get: Get) -> None:
+    answer = get("/api/kpis/bookings", headers={"Accept": "image/png"})
+    assert (answer.status_code, answer.json()["accepted"][:2]) == (406, ["application/json", "text/csv"])
+    tag = get("/api/kpis/bookings").headers["etag"]
+    assert get("/api/kpis/bookings", headers={"If-None-Match": tag, "Accept": "text/csv"}).status_code == 200
+
+
+def test_pages_join_to_the_whole_at_one_cut(get: Get) -> None:
+    path = "/api/kpis/bookings?grain=day&from=2026-02&to=2026-03&page_size=10"
+    whole = get("/api/kpis/bookings?grain=day&from=2026-02&to=2026-03").json()
+    rows, asked = [], 0
+    answer = get(path)
+    while True:
+        asked += 1
+        rows += answer.json()["rows"]
+        assert answer.json()["page"] == {"number": asked, "size": 10, "rows": len(whole["rows"])}
+        if "next" not in answer.links:
+            break
+        assert f"as_of={whole['cut']['position']}" in answer.links["next"]["url"]
+        answer = get(answer.links["next"]["url"])
+    assert (rows, asked) == (whole["rows"], 3)
+    assert get(path + "&page=9").json()["rows"] == []
+    assert len(get(path + "&page=3", headers={"Accept": "text/csv"}).text.splitlines()) == 9
+
+
 def test_a_receipt_a_change_and_a_history(get: Get) -> None:
     receipt = get("/api/kpis/bookings/explain?from=2026-02&to=2026-03").json()
     assert {event["id"] for event in receipt["excluded"]} == {"ghost"}
@@ -94,6 +142,8 @@ def test_a_receipt_a_change_and_a_history(get: Get) -> None:
         ("/api/kpis/revenue?from=soon", "from", "'soon' is no moment"),
         ("/api/kpis/revenue?as_of=999", "as_of", "lies after the latest position"),
         ("/api/kpis/revenue?limit=many", "limit", "'many' is no number"),
+        ("/api/kpis/revenue?page=2", "page", "is told without page_size"),
+        ("/api/kpis/revenue?page_size=0", "page_size", "'0' is out of range; allowed: 1 to 100000"),
         ("/api/kpis/revenue?limit=1&limit=2", "limit", "is told twice"),
         ("/api/kpis/revenue?colour=red", "colour", "is no parameter of this path; allowed: by, where"),
         ("/api/kpis/revenue/changes", "known_from", "is missing"),

@@ -51,8 +51,8 @@ def test_the_same_line_in_many_forms_is_the_same_event(office: Office, mapping: 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "main.csv is empty; allowed: a CSV file with a header line"),
-        (b"\xef\xbb\xbf\r\n \n", "main.csv is empty; allowed: a CSV file with a header line"),
+        (b"", "main.csv is empty; allowed: a file with a header line"),
+        (b"\xef\xbb\xbf\r\n \n", "main.csv is empty; allowed: a file with a header line"),
         ("id,closed\nD-1,2026-03-01\n", "main.csv lacks the column amount; it has: id, closed"),
         ("id,x\n", "main.csv lacks the columns amount, closed; it has: id, x"),
         (
@@ -68,8 +68,14 @@ def test_the_same_line_in_many_forms_is_the_same_event(office: Office, mapping: 
             "main.csv is not in utf-8 (line 3); allowed: the file saved as UTF-8, or a mapping with "
             "format: {encoding: gb18030}",
         ),
-        ((HEADER + LINE).encode("utf-16"), "main.csv is UTF-16 text; allowed: CSV, saved as UTF-8"),
-        (b"PK\x03\x04rest", "main.csv is an Excel workbook or another archive; allowed: CSV, saved as UTF-8"),
+        (
+            (HEADER + LINE).encode("utf-16"),
+            "main.csv is UTF-16 text; allowed: CSV or JSON lines in UTF-8, or an .xlsx workbook",
+        ),
+        (
+            b"PK\x03\x04rest",
+            "main.csv is an archive, and no Excel workbook; allowed: CSV or JSON lines in UTF-8, or an .xlsx workbook",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_told_in_one_sentence_and_nothing_of_it(

@@ -10,12 +10,12 @@ TITLE = "title: {en: A, zh: 甲}\n"
 
 
 def test_those_that_come_with_it_are_fine() -> None:
-    assert set(Boards().all) == {"management", "sales"}
+    assert set(Boards().all) == {"health", "management", "rep", "sales"}
 
 
 def test_a_company_adds_its_own(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(TITLE + "tiles: [{kind: number, kpi: revenue}]", "utf-8")
-    assert set(Boards(tmp_path).all) == {"management", "mine", "sales"}
+    assert set(Boards(tmp_path).all) == {"health", "management", "mine", "rep", "sales"}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,11 @@ def test_a_company_adds_its_own(tmp_path: Path) -> None:
         ("[{kind: bars, kpi: revenue, by: stage}]", "tile 1: by 'stage' is no dimension of revenue; allowed: "),
         ("[{kind: pie, kpi: revenue}]", "Invalid enum value 'pie'"),
         ("[{kind: number, kpi: revenue, colour: red}]", "unknown field `colour`"),
+        ("[{kind: table, by: region}]", "tile 1: kpis is missing; allowed: a list of KPIs"),
+        ("[{kind: heat, kpi: win_rate}]", "tile 1: kpi 'win_rate' is no sum over time, which a heat needs"),
+        ("[{kind: funnel, kpi: bookings, by: stage}]", "'bookings' is not what a funnel shows"),
+        ("[{kind: bars, kpi: stage_days, by: region}]", "tile 1: by 'region' does not fit stage_days; allowed: stage"),
+        ("[{kind: number, kpi: revenue, wide: 13}]", "<= 12"),
         ("[]", "length >= 1"),
         ("[", "own.yaml is no YAML: "),
     ],

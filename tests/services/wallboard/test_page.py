@@ -1,127 +1,189 @@
 """The wallboard in a real browser, over a real server: what is told appears, the past shows, numbers explain."""
 
-import json
-import os
 import re
-import shutil
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from datetime import timedelta
+import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from events.envelope import to_moment
-from services.clock import now_ms
+from tests.services.wallboard.conftest import COMMAND, HOSTILE, event, opened, served, tell
 
-CHROMIUM = shutil.which("chromium")
-COMMAND = Path(sys.executable).with_name("salestream")
-NOW = to_moment(now_ms())
-HOSTILE = "<img src=x onerror=alert(1)>"
+MONTH = "article.number >> nth=0"
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 
 
-def event(id_: str, type_: str, ago: timedelta = timedelta(), **data: Any) -> dict[str, Any]:
-    time = (NOW - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"specversion": "1.0", "id": id_, "source": "/crm", "type": type_, "time": time, "data": data}
+def value(page: Page) -> str:
+    return f"{MONTH} >> .value"
 
 
-LONG_AGO = timedelta(days=2)
-BEFORE = [
-    {**event("c", "calendar.defined", LONG_AGO, timezone="UTC", currency="CNY")},
-    {**event("w1", "deal.won", timedelta(minutes=1), deal_id="D-1", amount="1000.00", customer_id="C-1")},
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is not installed; install Debian's chromium")
-        pytest.skip("chromium is not installed; install Debian's chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
-    """A server with two events, of which the second was recorded just now."""
-    lines = "".join(json.dumps({**each, "recordedtime": each["time"]}) + "\n" for each in BEFORE)
-    told = subprocess.run([COMMAND, "--data", tmp_path, "ingest", "-"], input=lines.encode(), capture_output=True)
-    assert told.returncode == 0, told.stderr
-    server = subprocess.Popen(
-        [COMMAND, "--data", tmp_path, "serve", "--port", "0"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env={**os.environ, "SALESTREAM_OPEN_ON_LOOPBACK": "1"},
-    )  # fmt: skip
-    assert server.stdout is not None
-    found = re.search(r"http://\S+?:\d+", server.stdout.readline())
-    assert found is not None
-    yield found[0]
-    server.send_signal(signal.SIGTERM)
-    assert server.wait(30) == 0
-    server.stdout.close()
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The sales board, on which nothing went wrong until the end."""
-    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
-    opened = context.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    opened.on("request", lambda request: wrong.append(request.url) if not request.url.startswith(address) else None)
-    opened.goto(address)
-    yield opened
-    context.close()
-    assert wrong == []
-
-
-def tell(address: str, *events: dict[str, Any]) -> None:
-    headers = {"content-type": "application/cloudevents-batch+json"}
-    answer = httpx.post(f"{address}/events", content=json.dumps(events), headers=headers)
-    assert answer.json()["refused"] == 0, answer.text
-
-
-def test_what_is_told_appears(page: Page, address: str) -> None:
-    revenue = page.locator("article").first.locator(".value")
-    expect(revenue).to_have_text("1K")
-    tell(address, event("w2", "deal.won", deal_id="D-2", amount="500.00", rep_id=HOSTILE))
-    expect(revenue).to_have_text("1.5K", timeout=15_000)
-    expect(page.locator("tr.flash")).to_contain_text("D-2")
-    expect(page.get_by_text(HOSTILE).first).to_be_visible()
+def test_what_is_told_appears_and_is_celebrated_once(page: Page, address: str) -> None:
+    expect(page.locator(value(page))).to_have_text("1.00K")
+    expect(page.locator(MONTH)).to_contain_text("50 % of target 2.00K")
+    won = event("w2", "deal.won", deal_id="D-2", amount="1500.00", rep_id=HOSTILE)
+    tell(address, won)
+    expect(page.locator(value(page))).to_have_text("2.50K", timeout=15_000)
+    expect(page.locator("article.wins li").first).to_contain_text(HOSTILE)
+    expect(page.locator("article.leaders")).to_contain_text(HOSTILE)
+    banner = page.locator("#moment-banner")
+    expect(banner).to_contain_text(HOSTILE)
+    expect(banner).to_be_hidden(timeout=10_000)
+    taken_back = {**event("v", "event.voided"), "data": {"source": "/crm", "id": "w2", "reason": "a mistake"}}
+    tell(address, taken_back, event("w3", "deal.won", deal_id="D-3", amount="200.00"))
+    expect(page.locator(value(page))).to_have_text("1.20K", timeout=15_000)
+    expect(page.locator("article.wins")).not_to_contain_text("D-2")
+    expect(page.locator("article.wins")).to_contain_text("D-3")
+    expect(banner).to_be_hidden()
 
 
 def test_a_number_opens_its_receipt(page: Page) -> None:
-    page.locator("article .value").first.click()
+    page.locator(value(page)).click()
     receipt = page.locator("#receipt")
-    expect(receipt).to_contain_text("Counted (1)")
+    expect(receipt).to_contain_text("Counted (1)", timeout=15_000)
     expect(receipt).to_contain_text("/crm w1")
     expect(receipt).to_contain_text("1,000.00")
+    expect(receipt).to_contain_text("a month earlier", timeout=15_000)
     expect(receipt).to_contain_text("new facts", timeout=15_000)
 
 
-def test_the_slider_shows_the_past(page: Page, address: str) -> None:
-    revenue = page.locator("article").nth(2).locator(".value")
-    expect(revenue).to_have_text("1K")
+def test_a_bar_opens_its_receipt(page: Page) -> None:
+    page.get_by_role("button", name="Proposal").first.click()
+    expect(page.locator("#receiptTitle")).to_have_text("Pipeline value · 方案 Proposal: 700.00")
+    expect(page.locator("#receipt")).to_contain_text("/crm d", timeout=15_000)
+
+
+def test_the_slider_shows_the_past(page: Page) -> None:
+    expect(page.locator(value(page))).to_have_text("1.00K")
     page.locator("#then").fill("500")
     expect(page.locator("#badge")).to_contain_text("as it was known", timeout=15_000)
-    expect(revenue).to_have_text("0")
+    expect(page.locator(value(page))).to_have_text(re.compile("^(0|–)$"))
     page.locator("#live").click()
-    expect(revenue).to_have_text("1K", timeout=15_000)
+    expect(page.locator(value(page))).to_have_text("1.00K", timeout=15_000)
+    expect(page.locator("#moment-banner")).to_be_hidden()
 
 
-def test_both_languages(page: Page) -> None:
-    expect(page.locator("article h2").first).to_have_text("revenue · day")
-    page.locator("#lang").click()
-    expect(page.locator("article h2").first).to_have_text("销售额 · 今日")
+def test_languages_boards_and_keys(page: Page) -> None:
+    expect(page.locator(MONTH)).to_contain_text("Revenue")
+    page.keyboard.press("l")
+    expect(page.locator(MONTH)).to_contain_text("销售额")
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.locator("article.bars")).to_contain_text("方案")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("article.health")).to_contain_text("报送 = 接受 + 重复 + 拒绝")
+    page.locator("#board").select_option("rep")
+    expect(page.locator("#of")).to_have_value("R-1")
+    expect(page.locator("article.bars")).to_contain_text("方案", timeout=15_000)
+
+
+def test_it_comes_back_after_the_server_was_away(browser: Browser, folder: Path) -> None:
+    with served(folder) as address:
+        port = int(address.rpartition(":")[2])
+        context = opened(browser, address, strict=False)
+        page = context.__enter__()
+        expect(page.locator(value(page))).to_have_text("1.00K")
+    try:
+        expect(page.locator("html")).to_have_attribute("data-stale", "")
+        expect(page.locator("#said")).to_contain_text("connection is lost")
+        with served(folder, port):
+            expect(page.locator("#said")).to_contain_text("live again", timeout=15_000)
+            tell(address, event("w5", "deal.won", deal_id="D-5", amount="10.00"))
+            expect(page.locator(value(page))).to_have_text("1.01K", timeout=15_000)
+            page.close()
+    finally:
+        context.__exit__(None, None, None)
+
+
+def test_a_kiosk_link_shows_boards_only_until_its_key_is_revoked(browser: Browser, folder: Path) -> None:
+    command = [COMMAND, "--data", folder, "keys"]
+    told = subprocess.run([*command, "create", "--name", "wall", "--scope", "wall"], capture_output=True, text=True)
+    key = re.search(r"ss_(\w{12})_\S+", told.stdout)
+    assert key is not None, told.stderr
+    with served(folder, SALESTREAM_OPEN_ON_LOOPBACK="0") as address:
+        assert httpx.get(f"{address}/api/boards").status_code == 401
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{address}/?kiosk&boards=sales,health&every=5#key={key[0]}")
+        expect(page.locator(value(page))).to_have_text("1.00K", timeout=15_000)
+        assert "ss_" not in page.url
+        assert not any("ss_" in url for url in asked)
+        expect(page.locator(".controls")).to_be_hidden()
+        assert (
+            page.evaluate("document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)").find("ss_")
+            < 0
+        )
+        (cookie,) = context.cookies()
+        assert cookie["httpOnly"]
+        assert cookie["sameSite"] == "Strict"
+        jar = {cookie["name"]: cookie["value"]}
+        assert httpx.get(f"{address}/api/kpis", cookies=jar).status_code == 403
+        assert httpx.post(f"{address}/events", cookies=jar, json={}).status_code == 401, "a cookie changes nothing"
+        page.locator("article.health").wait_for(timeout=15_000)
+        subprocess.run([*command, "revoke", key[1]], check=True, capture_output=True)
+        assert httpx.get(f"{address}/api/boards", cookies=jar).status_code == 401
+        context.close()
+
+
+def test_names_as_the_company_wants_them(folder: Path) -> None:
+    for names, shown in (("initials", "L. N."), ("id", "R-1"), ("off", None)):
+        with served(folder, SALESTREAM_WALL_NAMES=names) as address:
+            tell(address, event(f"w-{names}", "deal.won", deal_id=f"D-{names}", amount="9.00", rep_id="R-1"))
+            for _ in range(100):
+                frame = httpx.get(f"{address}/api/frame?board=sales").json()
+                wins = next(tile["wins"] for tile in frame["tiles"] if tile["kind"] == "wins")
+                if wins[0]["deal"] == f"D-{names}":
+                    break
+                time.sleep(0.1)
+            leaders = next(tile["rows"] for tile in frame["tiles"] if tile["kind"] == "leaders")
+            assert (wins[0]["rep"], leaders[0]["name"]) == (shown, shown)
+            assert "Li Na" not in str(frame)
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", (1280, 800)), ("dark", (390, 844))], ids=["desk", "phone"])
+def test_everybody_can_use_it(browser: Browser, address: str, theme: str, size: tuple[int, int]) -> None:
+    """axe finds nothing on any board, in either language, nor on an open receipt."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
+    page = context.new_page()
+    for board in ("sales", "management", "rep", "health"):
+        for lang in ("en", "zh"):
+            page.goto(f"{address}/?board={board}&lang={lang}&theme={theme}")
+            page.locator("article .value").first.wait_for()
+            page.wait_for_timeout(700)  # what glides in has come in
+            assert _axe(page) == []
+    page.locator("article .value").first.click()
+    expect(page.locator("#receiptBody")).not_to_have_attribute("aria-busy", "true", timeout=15_000)
+    assert _axe(page) == []
+    context.close()
+
+
+def _axe(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]} {each['nodes'][0]['failureSummary'][:300]}"
+        for each in found["violations"]
+    ]
+
+
+def test_no_layout_overflows(browser: Browser, address: str) -> None:
+    for wide, tall in ((1280, 800), (1920, 1080), (3840, 2160), (390, 844)):
+        with opened(browser, address, viewport={"width": wide, "height": tall}) as page:
+            page.locator("article .value").first.wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth") <= wide
+            if wide > 1000:
+                assert page.evaluate("document.documentElement.scrollHeight") <= tall
+                cut = page.evaluate(
+                    "[...document.querySelectorAll('.number')].filter(t => t.scrollHeight > t.clientHeight + 1).length"
+                )
+                assert cut == 0
+
+
+def test_the_past_and_the_future_of_a_frame(address: str) -> None:
+    frame = httpx.get(f"{address}/api/frame?board=sales&as_of=0").json()
+    assert not frame["live"]
+    assert frame["cut"]["position"] == 0
+    assert httpx.get(f"{address}/api/frame?board=nothing").status_code == 400
+    assert httpx.get(f"{address}/api/frame?board=sales&of=R-1").status_code == 400

@@ -1,0 +1,1 @@
+"""The client for programs: events told over HTTP, kept on disk until the journal has them."""

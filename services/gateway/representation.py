@@ -1,0 +1,106 @@
+"""How an answer is sent: in the media type that ``Accept`` asks for, and in pages where it is long."""
+
+import io
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from projections.question import BadQuestion, Question
+from services.export.formats import FORMATS, ExportError
+from services.export.tabular import answer_table
+from services.gateway.problems import Problem
+
+JSON: Final = "application/json"
+MEDIA: Final[dict[str, str]] = {JSON: "json"} | {each.media.partition(";")[0]: name for name, each in FORMATS.items()}
+"""Every media type an answer can be sent in, the preferred one first, with its format."""
+PAGING: Final = {
+    "page_size": "Rows in a page, 1 to 100000; without it, all rows in one answer.",
+    "page": "Which page, from 1. The header Link names the next one, at the same cut.",
+}
+_MOST: Final = 100_000
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def chosen(request: Request) -> str:
+    """The media type that the caller likes best (RFC 9110, 12.5.1). Raises Problem 406."""
+    told = ",".join(request.headers.getlist("accept")) or "*/*"
+    liked: dict[str, float] = {}
+    for each in told.split(","):
+        range_, _, parameters = each.strip().lower().partition(";")
+        liked[range_.strip()] = _quality(parameters)
+
+    def quality(media: str) -> float:
+        ranges = (media, media.partition("/")[0] + "/*", "*/*")
+        return next((liked[range_] for range_ in ranges if range_ in liked), 0)
+
+    best = max(MEDIA, key=quality)  # the first of equals
+    if not quality(best):
+        sentence = f"the answer cannot be sent so; allowed in Accept: {', '.join(MEDIA)}"
+        raise Problem(406, "not-acceptable", sentence, accepted=list(MEDIA))
+    return best
+
+
+def _quality(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name == "q":
+            try:
+                return min(max(float(value), 0), 1)
+            except ValueError:
+                return 0
+    return 1
+
+
+def page_of(told: dict[str, Any]) -> tuple[int, int] | None:
+    """Takes the page out of the parameters: its number from 1, and its size. None: everything. Raises BadQuestion."""
+    size, page = told.pop("page_size", None), told.pop("page", None)
+    if size is None and page is not None:
+        raise BadQuestion("page", "is told without page_size; allowed: both")
+    if size is None:
+        return None
+    return _whole("page", page or "1", 10**9), _whole("page_size", size, _MOST)
+
+
+def _whole(name: str, text: str, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 11 and 1 <= int(text) <= most):
+        raise BadQuestion(name, f"{text[:40]!r} is out of range; allowed: 1 to {most}")
+    return int(text)
+
+
+def sent(
+    request: Request,
+    asked: Question,
+    answer: dict[str, Any],
+    page: tuple[int, int] | None,
+    media: str,
+    headers: Mapping[str, str],
+) -> Response:
+    """The answer, or one page of it, in a media type."""
+    told = {**headers, "Vary": "Accept"}
+    if page is not None:
+        number, size = page
+        rows = answer["rows"]
+        answer = answer | {"rows": rows[(number - 1) * size : number * size]}
+        answer["page"] = {"number": number, "size": size, "rows": len(rows)}
+        if number * size < len(rows):
+            told["Link"] = f'<{_next(request, number + 1, answer["cut"]["position"])}>; rel="next"'
+    if media == JSON:
+        return Response(_encode(answer), headers=told, media_type=JSON)
+    out = io.BytesIO()
+    format_ = FORMATS[MEDIA[media]]
+    try:
+        format_.write(answer_table(asked, answer), out)
+    except ExportError as error:
+        raise Problem(406, "not-acceptable", str(error)) from error
+    told["Content-Disposition"] = f'attachment; filename="{asked.kpi.id.replace("/", "-")}.{MEDIA[media]}"'
+    return Response(out.getvalue(), headers=told | {"Content-Type": format_.media})
+
+
+def _next(request: Request, number: int, position: int) -> str:
+    """The same question for the next page, as it is known at the cut of this one."""
+    again = [each for each in request.query_params.multi_items() if each[0] not in ("page", "as_of")]
+    return f"{request.url.path}?{urlencode([*again, ('as_of', position), ('page', number)])}"

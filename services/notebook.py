@@ -1,0 +1,305 @@
+"""The books in a notebook: questions in Python, answers as rows, Arrow or pandas.
+
+    from services.notebook import Notebook
+
+    books = Notebook("salestream-data")
+    books.kpi("revenue", by="region", grain="month", from_="2026-Q3", to="2026-Q4").pandas()
+
+Of a data folder, which this process then owns, or of a running ``salestream serve``, at its address and with a key.
+"""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from html import escape
+from inspect import signature
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
+
+import msgspec
+
+from projections.question import BadQuestion, Question, question
+from services.changes import changes
+from services.export.formats import arrow_table
+from services.export.tabular import Tabular, answer_table, receipt_table
+from services.receipt import explain, history
+from services.settings import Settings
+from services.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+_SHOWN: Final = 100
+"""Rows that a notebook shows of itself."""
+
+
+class NotebookError(Exception):
+    """The books cannot be read. One sentence says why and what to do."""
+
+
+class Answer:
+    """What was answered, as rows of typed values: money is ``Decimal``, counts are ``int``, ratios ``float``."""
+
+    def __init__(self, table: Tabular, told: dict[str, Any]) -> None:
+        self.told: Final = told
+        """The whole answer as JSON has it: question, definition, cut and rows."""
+        self._table: Final = table
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict a row: period, dimensions, value, parts, reason."""
+        names = [column.name for column in self._table.columns]
+        return [dict(zip(names, row, strict=True)) for row in self._table.rows]
+
+    @property
+    def value(self) -> Any:
+        """The value, where there is one row. Raises ValueError where there are more or less."""
+        if len(self._table.rows) != 1:
+            raise ValueError(f"the answer has {len(self._table.rows)} rows; allowed: one, or .rows for all of them")
+        return self.rows[0]["value"]
+
+    def arrow(self) -> "pyarrow.Table":
+        """The rows as an Arrow table: money is decimal128, exact."""
+        return arrow_table(self._table)
+
+    def pandas(self) -> "pandas.DataFrame":
+        """The rows as a pandas data frame; money is ``Decimal`` there. Needs pandas, which does not come with us."""
+        return _as_pandas(self.arrow())
+
+    def __len__(self) -> int:
+        return len(self._table.rows)
+
+    def __repr__(self) -> str:
+        cut = self.told["cut"]
+        return f"<{self._table.title}: {len(self)} rows, as known at position {cut['position']}>"
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        heads = "".join(f"<th>{escape(column.name)}</th>" for column in self._table.columns)
+        rows = (
+            "<tr>" + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>"
+            for row in self._table.rows[:_SHOWN]
+        )
+        more = f", of which {_SHOWN} are shown" if len(self) > _SHOWN else ""
+        caption = f"<caption>{escape(repr(self)[1:-1])}{more}</caption>"
+        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+class Frame:
+    """Rows of SQL."""
+
+    def __init__(self, table: "pyarrow.Table") -> None:
+        self._table: Final = table
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict a row."""
+        return list(self._table.to_pylist())
+
+    def arrow(self) -> "pyarrow.Table":
+        """The rows as an Arrow table."""
+        return self._table
+
+    def pandas(self) -> "pandas.DataFrame":
+        """The rows as a pandas data frame. Needs pandas, which does not come with us."""
+        return _as_pandas(self._table)
+
+
+def _as_pandas(table: "pyarrow.Table") -> "pandas.DataFrame":
+    try:
+        return table.to_pandas()
+    except ImportError as error:
+        raise NotebookError("pandas is not installed; allowed: pip install pandas, or .arrow() or .rows") from error
+
+
+class Source(Protocol):
+    """Where the books are read."""
+
+    def ask(self, asked: Question) -> dict[str, Any]: ...
+
+    def explain(self, asked: Question) -> dict[str, Any]: ...
+
+    def changes(self, asked: Question, known_from: str, known_to: str | None) -> dict[str, Any]: ...
+
+    def history(self, kind: str, entity: str) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
+class Notebook:
+    """The books of one tenant, open for questions, which are those of ``salestream kpi``.
+
+    A question that cannot be asked raises BadQuestion, with what is allowed.
+    """
+
+    def __init__(
+        self, books: str | Path = "salestream-data", *, tenant: str | None = None, key: str | None = None
+    ) -> None:
+        """``books`` is a data folder, or ``http://host:port``; there ``key`` is an API key with the scope ``read``.
+
+        Raises WorkspaceError where another process owns the folder: then ask that one over HTTP.
+        """
+        is_served = str(books).startswith(("http://", "https://"))
+        self._source: Final[Source] = _Served(str(books), key) if is_served else _Folder(Path(books), tenant)
+
+    def kpi(
+        self, id: str, *, by: str | Iterable[str] = (), where: str | Iterable[str] = (), **more: Any
+    ) -> Answer:  # fmt: skip
+        """Ask a KPI. ``by`` and ``where`` are one or several; ``more`` are grain, from_, to, as_of, currency, limit
+        and order."""
+        asked = _question(id, by, where, more)
+        told = self._source.ask(asked)
+        return Answer(answer_table(asked, told), told)
+
+    def explain(
+        self, id: str, *, by: str | Iterable[str] = (), where: str | Iterable[str] = (), **more: Any
+    ) -> Answer:  # fmt: skip
+        """The events that make one number, what each adds, and those left out and why."""
+        asked = _question(id, by, where, more)
+        told = self._source.explain(asked)
+        return Answer(receipt_table(asked, told), told)
+
+    def changes(
+        self, id: str, *, known_from: str, known_to: str | None = None, where: str | Iterable[str] = (), **more: Any
+    ) -> dict[str, Any]:  # fmt: skip
+        """Why one number changed between two moments of knowing: causes whose effects add up to the difference."""
+        return self._source.changes(_question(id, (), where, more), known_from, known_to)
+
+    def history(self, entity: str, id: str) -> dict[str, Any]:
+        """Everything known about one deal, lead, customer, order or rep, on both clocks."""
+        return self._source.history(entity, id)
+
+    def sql(self, query: str) -> "Frame":
+        """The rows of a SELECT over the views of ``docs/marts.md``; of a data folder only.
+
+        Raises NotebookError where the books are asked over HTTP, StoreError where it cannot be answered.
+        """
+        if not isinstance(self._source, _Folder):
+            raise NotebookError("SQL is for those who have the store; allowed: a data folder, or ClickHouse itself")
+        return Frame(self._source.select(query))
+
+    def close(self) -> None:
+        """Let go of the books, so that another process may open the folder."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _question(id: str, by: str | Iterable[str], where: str | Iterable[str], more: dict[str, Any]) -> Question:
+    """Raises BadQuestion."""
+    try:
+        return question(id, by=_several(by), where=_several(where), **more)
+    except TypeError as error:
+        unknown = str(error).rpartition("'")[0].rpartition("'")[2]
+        raise BadQuestion(
+            unknown, f"is no part of a question; allowed: {', '.join(list(signature(question).parameters)[1:])}"
+        ) from error
+
+
+def _several(told: str | Iterable[str]) -> list[str]:
+    return [told] if isinstance(told, str) else list(told)
+
+
+class _Folder:
+    """A data folder, owned by this process."""
+
+    def __init__(self, data: Path, tenant: str | None) -> None:
+        told: dict[str, Any] = {"data": data} | ({"tenant": tenant} if tenant else {})
+        with ExitStack() as opened:
+            self._workspace: Final = opened.enter_context(Workspace(Settings(**told)))
+            settings = self._workspace.settings
+            if not settings.posted_by_workers:
+                self._workspace.post(settings.tenant, self._workspace.store)
+            self._books: Final = self._workspace.books()
+            self._opened: Final = opened.pop_all()
+
+    def ask(self, asked: Question) -> dict[str, Any]:
+        return self._books.ask(asked)
+
+    def explain(self, asked: Question) -> dict[str, Any]:
+        return explain(self._books, asked)
+
+    def changes(self, asked: Question, known_from: str, known_to: str | None) -> dict[str, Any]:
+        return changes(self._books, asked, known_from, known_to)
+
+    def history(self, kind: str, entity: str) -> dict[str, Any]:
+        return history(self._books, kind, entity)
+
+    def select(self, sql: str) -> "pyarrow.Table":
+        return self._workspace.store.arrow(sql)
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+class _Served:
+    """A running ``salestream serve``."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        self._url: Final = url.rstrip("/")
+        self._headers: Final = {"Accept": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+
+    def ask(self, asked: Question) -> dict[str, Any]:
+        return self._get(_path(asked), _parameters(asked))
+
+    def explain(self, asked: Question) -> dict[str, Any]:
+        return self._get(f"{_path(asked)}/explain", _parameters(asked))
+
+    def changes(self, asked: Question, known_from: str, known_to: str | None) -> dict[str, Any]:
+        known = [("known_from", known_from), *([("known_to", known_to)] if known_to else [])]
+        return self._get(f"{_path(asked)}/changes", [*_parameters(asked), *known])
+
+    def history(self, kind: str, entity: str) -> dict[str, Any]:
+        return self._get(f"/api/history/{quote(kind, safe='')}/{quote(entity, safe='')}", [])
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _get(self, path: str, parameters: list[tuple[str, Any]]) -> dict[str, Any]:
+        request = Request(f"{self._url}{path}?{urlencode(parameters)}", headers=self._headers)
+        try:
+            with urlopen(request, timeout=300) as answer:
+                return msgspec.json.decode(answer.read(), type=dict[str, Any])
+        except HTTPError as error:
+            with error:
+                raise _refused(error.code, error.read()) from error
+        except (URLError, OSError, msgspec.MsgspecError) as error:
+            reason = getattr(error, "reason", error)
+            raise NotebookError(f"{self._url} cannot be asked: {reason}; is `salestream serve` there?") from error
+
+
+def _path(asked: Question) -> str:
+    return f"/api/kpis/{asked.kpi.id.replace('/', '~')}"
+
+
+def _parameters(asked: Question) -> list[tuple[str, Any]]:
+    """The question as the gateway takes it; what it takes for granted is left out."""
+    usual = question(asked.kpi.id).as_told()
+    told = {name: value for name, value in asked.as_told().items() if usual.get(name) != value}
+    where = told.pop("where", {})
+    assert isinstance(where, dict)
+    by = told.pop("by", [])
+    assert isinstance(by, list)
+    filters = [("where", f"{name}={value}") for name, values in where.items() for value in values]
+    return [*(("by", name) for name in by), *filters, *told.items()]
+
+
+def _refused(status: int, body: bytes) -> Exception:
+    try:
+        told = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return NotebookError(f"the answer is HTTP {status}, and none of Salestream; allowed: the address of a gateway")
+    if status == 400 and told.get("field"):
+        field = str(told["field"])
+        return BadQuestion(field, str(told.get("detail")).removeprefix(f"{field} "))
+    return NotebookError(f"{told.get('detail', 'it was refused')} (HTTP {status})")

@@ -1,0 +1,248 @@
+"""The numbers of a board: asked together, and of what was asked before only what is new.
+
+A frame asks for many KPIs in many periods. What can be read in one statement is; and the ledger only grows, so sums of
+plain lines are brought up to date by the lines that were not in them, and everything else is asked again only where
+one of its measures has new lines, or time has moved what it stands at.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from operator import add
+from typing import Any, Final
+
+from projections.ask import Asker, Cell, Row, read_together
+from projections.definitions import Definitions
+from projections.formula import Part
+from projections.kpi import Kpi
+from projections.periods import FOREVER, Period
+from projections.question import Question
+from projections.sources import KNOWN
+from services.books import Books
+from services.journal.port import Cut
+
+HEAL_EVERY: Final = 240
+"""Frames after which a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
+_MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
+"""Parameters in which the same statement may differ from frame to frame: the cut, and where time stands."""
+
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+Found = list[dict[Cell, Row]]
+"""For each period of a want, in order, the rows by cell."""
+
+
+@dataclass(frozen=True)
+class Want:
+    """A KPI in some periods, which may overlap."""
+
+    kpi: Kpi
+    periods: tuple[Period, ...]
+    by: tuple[str, ...] = ()
+    where: Where = ()
+
+
+@dataclass
+class _Kept:
+    """The rows of a statement as they were at a position."""
+
+    sql: str
+    fixed: Mapping[str, Any]
+    edge: int
+    """Up to here its lines reach, on the occurred clock."""
+    position: int
+    frame: int
+    """The frame that asked it as a whole."""
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass
+class _Ledger:
+    """What is new in a ledger: of each measure its latest position and its latest moment."""
+
+    position: int = 0
+    measures: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def follow(self, books: Books, cut: Cut) -> None:
+        """Up to the cut."""
+        rows = books.query(
+            "SELECT measure, max(position), max(at_ms) FROM {postings} WHERE tenant = {tenant:String} "
+            "AND position > {known:UInt64} AND position <= {cut:UInt64} GROUP BY measure",
+            {"tenant": books.tenant, "known": self.position, "cut": cut.position},
+        )
+        for measure, position, at_ms in rows:
+            self.measures[measure] = position, max(at_ms, self.measures.get(measure, (0, at_ms))[1])
+        self.position = cut.position
+
+    def moved(self, measures: Iterable[str], since: int) -> bool:
+        """Whether any of them has a line after a position."""
+        return any(self.measures.get(measure, (0, 0))[0] > since for measure in measures)
+
+    def reaches(self, measures: Iterable[str], at_ms: int) -> bool:
+        """Whether any of them has a line that takes effect then or later."""
+        return any(self.measures.get(measure, (0, FOREVER[0]))[1] >= at_ms for measure in measures)
+
+
+class Sheet:
+    """The numbers of one board, from one cut to the next. Not for several threads at a time."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Any, ...], _Kept] = {}
+        self._ledger = _Ledger()
+        self._frame = 0
+        self._healed = 0
+
+    def read(self, books: Books, cut: Cut, definitions: Definitions, wants: Sequence[Want]) -> list[Found]:
+        """What is wanted, at one cut, which is never before the one before. In the company's currency."""
+        if cut.position < self._ledger.position:
+            self._kept.clear()
+            self._ledger = _Ledger()
+        self._frame += 1
+        self._ledger.follow(books, cut)
+        found: list[Found] = [[] for _ in wants]
+        for group in _groups(wants):
+            told = _Together(self, books, cut, definitions, [wants[place] for place in group]).read()
+            for place, rows in zip(group, told, strict=True):
+                found[place] = rows
+        return found
+
+    def moved(self, measures: Iterable[str], since: int) -> bool:
+        """Whether any of these has a line after a position, up to the cut that was read last."""
+        return self._ledger.moved(measures, since)
+
+    def rows(
+        self, books: Books, key: tuple[Any, ...], parts: Sequence[Part], sql: str, parameters: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        """The rows of the statement that reads these parts, from what is kept of it as far as can be."""
+        measures = {measure for part in parts if part.source for measure in part.source.measures}
+        fixed, edge, adds_up = _fixed(parameters), _edge(parameters), _adds_up(parts, sql)
+        kept = self._kept.get(key)
+        if kept is not None and (kept.sql != sql or kept.fixed != fixed or self._is_old(kept)):
+            kept = None
+        if kept is not None and not self._ledger.moved(measures, kept.position):
+            low, high = sorted((kept.edge, edge))
+            if low == high or (adds_up and not self._ledger.reaches(measures, low)):
+                kept.position, kept.edge = parameters["cut"], edge
+                return kept.rows
+        local = any(part.source is not None and part.source.local for part in parts)
+        if kept is None or not adds_up or edge < kept.edge or (local and edge != kept.edge):
+            self._kept[key] = kept = _Kept(
+                sql, fixed, edge, parameters["cut"], self._frame, books.query(sql, parameters)
+            )
+            return kept.rows
+        new = f"{KNOWN} AND (position > {{base:UInt64}} OR at_ms >= {{base_edge:Int64}})"
+        more = {"base": kept.position, "base_edge": kept.edge}
+        kept.rows = _added(kept.rows, books.query(sql.replace(KNOWN, new), {**parameters, **more}), len(parts))
+        kept.position, kept.edge = parameters["cut"], edge
+        return kept.rows
+
+    def _is_old(self, kept: _Kept) -> bool:
+        if self._frame - kept.frame < HEAL_EVERY or self._healed == self._frame:
+            return False
+        self._healed = self._frame
+        return True
+
+
+class _Together:
+    """Wants of the same rows, by and where, read together."""
+
+    def __init__(self, sheet: Sheet, books: Books, cut: Cut, definitions: Definitions, wants: Sequence[Want]) -> None:
+        self._sheet, self._books, self._cut, self._definitions = sheet, books, cut, definitions
+        self._wants = wants
+        self._stretch = list(dict.fromkeys(period for want in wants for period in want.periods))
+        self._question = Question(wants[0].kpi, wants[0].by, wants[0].where)
+
+    def read(self) -> list[Found]:
+        """For each want, its rows."""
+        parts = list(dict.fromkeys(part for want in self._wants for part in want.kpi.parts))
+        named = [replace(part, name=str(number)) for number, part in enumerate(parts)]
+        values: dict[str, dict[tuple[int, Cell], Any]] = {}
+        for number, group in enumerate(read_together(named)):
+            for first, stretch in _stretches(group, self._stretch):
+                asker = self._asker(group, (number, stretch[0].label if first else ""))
+                for name, told in asker.values(group, stretch, self._question).items():
+                    mine = values.setdefault(name, {})
+                    mine |= {(self._stretch.index(stretch[place]), cell): value
+                             for (place, cell), value in told.items()}  # fmt: skip
+        names = {part: str(number) for number, part in enumerate(parts)}
+        return [self._found(want, names, values) for want in self._wants]
+
+    def _asker(self, parts: Sequence[Part], key: tuple[Any, ...]) -> Asker:
+        run = partial(self._sheet.rows, self._books, (self._question.by, self._question.where, *key, *parts), parts)
+        return self._books.asker(self._cut, self._definitions, run)
+
+    def _found(
+        self, want: Want, names: Mapping[Part, str], values: Mapping[str, Mapping[tuple[int, Cell], Any]]
+    ) -> Found:
+        mine = {part.name: values.get(names[part], {}) for part in want.kpi.parts}
+        question = replace(self._question, kpi=want.kpi)
+        asker = self._books.asker(self._cut, self._definitions)
+        found: Found = []
+        for period in want.periods:
+            number = self._stretch.index(period)
+            cells = {cell for told in mine.values() for place, cell in told if place == number} if want.by else {()}
+            found.append({cell: asker.row(question, period, number, cell, mine) for cell in cells})
+        return found
+
+
+def _groups(wants: Sequence[Want]) -> list[list[int]]:
+    """Which wants, by their places, are read together: those of the same rows over about the same stretch."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    starts: dict[tuple[Any, ...], int] = {}
+    for want in wants:
+        key = (want.kpi.id, want.by, want.where)
+        starts[key] = min(starts.get(key, FOREVER[1]), *(period.from_ms for period in want.periods))
+    for place, want in enumerate(wants):
+        start = starts[want.kpi.id, want.by, want.where]
+        found.setdefault((want.by, want.where, start, _alike(want)), []).append(place)
+    return list(found.values())
+
+
+def _alike(want: Want) -> object:
+    """What wants have in common that can be asked by the same dimensions in one statement: of lines that know the
+    same dimensions, for what is filled in from elsewhere depends on them."""
+    if not (want.by or want.where):
+        return None
+    dims = {part.source.dims for part in want.kpi.parts if part.source is not None}
+    return dims.pop() if len(dims) == 1 else want.kpi.id
+
+
+def _stretches(parts: Sequence[Part], stretch: Sequence[Period]) -> list[tuple[bool, Sequence[Period]]]:
+    """Periods that one statement can read for these parts: any, where they are sums or tell their own windows;
+    else those that follow upon each other, each such run marked."""
+    if all(part.stat == "sum" for part in parts) or any(part.source and part.source.lasts for part in parts):
+        return [(False, stretch)]
+    runs: list[list[Period]] = []
+    for period in sorted(stretch, key=lambda each: (each.to_ms - each.from_ms, each.from_ms)):
+        if runs and runs[-1][-1].to_ms == period.from_ms:
+            runs[-1].append(period)
+        else:
+            runs.append([period])
+    return [(True, run) for run in runs]
+
+
+def _adds_up(parts: Sequence[Part], sql: str) -> bool:
+    """Whether the rows at a later cut are those at an earlier one and what the lines between them add."""
+    plain = all(part.stat == "sum" and part.source is not None and part.source.which for part in parts)
+    return plain and sql.count(KNOWN) == 1
+
+
+def _fixed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters but for the cut and the last edge, which is where time stands."""
+    kept = {name: value for name, value in parameters.items() if name not in _MOVING}
+    return kept | {name: tuple(parameters[name][:-1]) for name in ("edges", "wall_edges") if name in parameters}
+
+
+def _edge(parameters: Mapping[str, Any]) -> int:
+    """Up to where the lines of a statement reach."""
+    ends = parameters.get("edges") or parameters.get("ends") or (0,)
+    return int(max(ends))
+
+
+def _added(rows: Iterable[tuple[Any, ...]], more: Iterable[tuple[Any, ...]], count: int) -> list[tuple[Any, ...]]:
+    """Rows with others added: the last ``count`` columns of each place are sums."""
+    sums = {row[:-count]: row[-count:] for row in rows}
+    for row in more:
+        before = sums.get(row[:-count])
+        values = row[-count:]
+        sums[row[:-count]] = values if before is None else tuple(map(add, before, values))
+    return [place + values for place, values in sums.items()]

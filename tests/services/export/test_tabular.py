@@ -1,0 +1,83 @@
+"""Answers, receipts and ledgers as tables."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from events.deals import DealCreated, DealLost, DealWon
+from events.samples import sample, told
+from projections.catalogue import BY_ID
+from projections.question import question
+from services.export.formats import arrow_table
+from services.export.query import WHATS, What, exported
+from tests.oracle.real_path import Company
+
+New = Callable[..., Company]
+
+
+def on(day: str, event: type, id_: str, **facts: object) -> dict[str, object]:
+    return told(sample(event, **facts), id=id_, time=f"2026-09-{day}T09:00:00Z")
+
+
+@pytest.fixture
+def september(company: New) -> Company:
+    return company(
+        [
+            on("01", DealCreated, "1", deal_id="D-1", stage="a", amount="100.00", region="E"),
+            on("02", DealWon, "2", deal_id="D-1", amount="90.10", currency="CNY"),
+            on("03", DealWon, "3", deal_id="D-2", amount="9.90", region="W", currency="CNY"),
+            on("03", DealLost, "4", deal_id="D-3", reason="price"),
+        ]
+    )
+
+
+def test_an_answer_keeps_its_types(september: Company) -> None:
+    asked = question("average_deal_size", by=["region"], grain="day", from_="2026-09-02", to="2026-09-04")
+    table = exported(september.books, asked, "answer")
+
+    assert [(column.name, column.kind) for column in table.columns] == [
+        ("period", "day"), ("region", "text"), ("value", "money"), ("bookings", "money"), ("won", "count"),
+        ("reason", "text"),
+    ]  # fmt: skip
+    assert table.rows[0] == (date(2026, 9, 2), "E", Decimal("90.10"), Decimal("90.10"), 1, None)
+    assert table.rows[1] == (date(2026, 9, 2), "W", None, Decimal("0.00"), 0, "zero_denominator")
+    assert table.about["definition"]["hash"] == BY_ID["average_deal_size"].hash
+
+
+def test_a_dimension_keeps_its_name_and_others_give_way(september: Company) -> None:
+    lost = exported(september.books, question("deals_lost", by=["reason"]), "answer")
+    assert [column.name for column in lost.columns] == ["period", "reason", "value", "lost", "null_reason"]
+    piped = exported(september.books, question("pipeline_value", by=["pipeline"]), "answer")
+    assert [column.name for column in piped.columns] == ["period", "pipeline", "value", "part_pipeline", "reason"]
+
+
+def test_a_receipt_lists_what_each_event_adds(september: Company) -> None:
+    table = exported(september.books, question("bookings"), "receipt")
+    names = [column.name for column in table.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in table.rows]
+
+    assert [(row["role"], row["id"], row["bookings"]) for row in rows if row["bookings"]] == [
+        ("counted", "2", Decimal("90.10")),
+        ("counted", "3", Decimal("9.90")),
+    ]
+    assert rows[0]["occurred"] == datetime(2026, 9, 1, 9, tzinfo=UTC)
+    assert sum(row["bookings"] or 0 for row in rows) == Decimal(table.about["value"]) == 100
+
+
+def test_the_ledger_of_a_cell_is_every_line_that_its_events_caused(september: Company) -> None:
+    table = exported(september.books, question("bookings", where=["region=E"]), "ledger")
+    rows = [(row[5], row[7], row[8]) for row in table.rows]
+    assert ("won", 1, Decimal("90.10")) in rows
+    assert ("pipeline", -1, Decimal("-100.00")) in rows
+    assert {row[4] for row in table.rows} == {"D-1"}
+
+
+@pytest.mark.parametrize("what", WHATS)
+@pytest.mark.parametrize("kpi", BY_ID)
+def test_every_kpi_fits_arrow(kpi: str, what: What, september: Company) -> None:
+    where = ["stage=a"] if "stage" in BY_ID[kpi].needs else []
+    table = exported(september.books, question(kpi, where=where), what)
+    assert arrow_table(table).num_rows == len(table.rows)
+    assert len({column.name for column in table.columns}) == len(table.columns)

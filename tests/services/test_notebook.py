@@ -1,0 +1,112 @@
+"""The books in a notebook: the same answers from a folder and over HTTP, as rows and Arrow."""
+
+import json
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from projections.question import BadQuestion
+from services.notebook import Notebook, NotebookError
+from services.store.port import StoreError
+from services.workspace import WorkspaceError
+from tests.services.cli.conftest import SEPTEMBER
+from tests.services.gateway.test_serve import served, shell
+
+pytestmark = pytest.mark.e2e
+KINDS = ("folder", "http")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small company."""
+    folder = tmp_path_factory.mktemp("notebook")
+    (folder / "events.jsonl").write_bytes(SEPTEMBER)
+    assert shell("--data", folder / "data", "ingest", folder / "events.jsonl").code == 0
+    return folder / "data"
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def books(request: pytest.FixtureRequest, told: Path) -> Iterator[Notebook]:
+    if request.param == "folder":
+        with Notebook(told) as books:
+            yield books
+        return
+    key = json.loads(shell("--data", told, "--json", "keys", "create", "--scope", "read").out)["key"]
+    with served(told) as house:
+        yield Notebook(house.told["address"], key=key)
+
+
+def test_rows_have_their_types(books: Notebook) -> None:
+    answer = books.kpi("bookings", by="region", grain="month", from_="2026-09", to="2026-10", where=["region=华东"])
+    assert answer.rows == [
+        {
+            "period": "2026-09",
+            "region": "华东",
+            "value": Decimal("11500.00"),
+            "bookings": Decimal("11500.00"),
+            "reason": None,
+        }
+    ]
+    assert answer.value == Decimal("11500.00")
+    assert answer.arrow().to_pylist() == answer.rows
+    assert answer.told["cut"]["position"] == 5
+    assert books.kpi("win_rate/created", as_of="4").told["question"]["as_of"] == "4"
+
+
+def test_receipts_changes_and_histories(books: Notebook) -> None:
+    september = {"from_": "2026-09", "to": "2026-10"}
+    roles = [(row["id"], row["role"], row["bookings"]) for row in books.explain("bookings", **september).rows]
+    assert ("2", "counted", Decimal("11500.00")) in roles
+    assert ("3", "excluded", None) in roles
+    assert books.changes("bookings", known_from="2026-10-01", **september)["difference"] == "-8000.00"
+    assert [event["id"] for event in books.history("deal", "D-1")["events"]] == ["1", "2"]
+
+
+def test_what_cannot_be_asked_says_what_is_allowed(books: Notebook) -> None:
+    with pytest.raises(BadQuestion, match=r"^kpi 'turnover' is not known; allowed: bookings"):
+        books.kpi("turnover")
+    with pytest.raises(BadQuestion, match=r"^colour is no part of a question; allowed: by, where, grain, from_"):
+        books.kpi("bookings", colour="red")
+    with pytest.raises(BadQuestion, match=r"^as_of 99 lies after the latest position"):
+        books.kpi("bookings", as_of="99")
+    with pytest.raises(ValueError, match=r"has 2 rows; allowed: one, or \.rows"):
+        _ = books.kpi("bookings", by="region", as_of="4").value
+
+
+def test_a_notebook_shows_a_table_and_no_markup_of_others(books: Notebook) -> None:
+    shown = books.kpi("deals_lost", by="attributes.<b>")._repr_html_()
+    assert "<th>attributes.&lt;b&gt;</th>" in shown
+    assert "<caption>deals_lost: 1 rows, as known at position 5</caption>" in shown
+
+
+def test_sql_is_asked_of_the_views_and_changes_nothing(books: Notebook, request: pytest.FixtureRequest) -> None:
+    asked = "SELECT deal_id, status, amount FROM mart_deals ORDER BY deal_id"
+    if "http" in request.node.callspec.id:
+        with pytest.raises(NotebookError, match="SQL is for those who have the store"):
+            books.sql(asked)
+        return
+    assert books.sql(asked).rows == [
+        {"deal_id": "D-1", "status": "won", "amount": Decimal("11500.0000")},
+        {"deal_id": "D-3", "status": "lost", "amount": Decimal("0.0000")},
+    ]
+    assert books.sql(asked).arrow().num_rows == 2
+    for bad in ("DROP TABLE postings", "SELECT nothing", "INSERT INTO checkpoints (tenant) VALUES ('x')"):
+        with pytest.raises(StoreError, match="the store could not answer"):
+            books.sql(bad)
+    assert books.kpi("bookings").value == Decimal("11500.00")
+
+
+def test_pandas_is_asked_for_by_name_where_it_is_missing(books: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(NotebookError, match="pandas is not installed; allowed: pip install pandas"):
+        books.kpi("bookings").pandas()
+
+
+def test_a_folder_in_use_and_an_address_without_a_gateway_are_sentences(tmp_path: Path) -> None:
+    with Notebook(tmp_path), pytest.raises(WorkspaceError, match="is in use by process"):
+        Notebook(tmp_path)
+    with pytest.raises(NotebookError, match=r"cannot be asked: .*; is `salestream serve` there"):
+        Notebook("http://127.0.0.1:1").kpi("bookings")
