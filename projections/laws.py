@@ -34,6 +34,23 @@ LAWS: Final[tuple[Law, ...]] = (
         HAVING deals = 0 AND amount != 0 OR deals NOT IN (0, 1)""",
     ),
     Law(
+        "bridge_closes",
+        "What leaves the pipeline for another line of its deal comes in again: what is transferred adds up to 0.",
+        f"""
+        SELECT entity, currency, sum(toInt128(multiIf(kind IN ('same', 'raised', 'lowered'), cost,
+            kind = '' AND outcome IN ('moved', 'changed'), amount, 0))) AS transferred
+        FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' GROUP BY entity, currency HAVING transferred != 0""",
+    ),
+    Law(
+        "visits_balance",
+        "Entries of a stage = moved on or back + won + lost + still there.",
+        f"""
+        SELECT entity, sumIf(count, outcome = 'entered') AS entered, -sumIf(count, outcome IN ('moved', 'won', 'lost'))
+        FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' GROUP BY entity, pipeline, stage
+        HAVING entered + sumIf(count, outcome IN ('moved', 'won', 'lost')) NOT IN (0, 1)
+            OR sumIf(count, outcome = 'changed') != 0""",
+    ),
+    Law(
         "taken_back_is_nothing",
         "A deal that is not won has no bookings and no cost, in any currency.",
         f"""

@@ -64,6 +64,8 @@ def double(company: Company, table: str, where: str) -> None:
 
 
 OPEN: Final = Dimensions(deal="open", pipeline="default", stage="qualified", outcome="entered")
+MOVED: Final = Dimensions(deal="open", pipeline="default", stage="qualified", outcome="moved")
+RAISED: Final = Dimensions(deal="open", pipeline="default", stage="qualified", outcome="changed", kind="raised")
 VIOLATIONS: Final[dict[str, list[Callable[[Company], None]]]] = {
     "deals_are_somewhere": [
         lambda company: delete(company, "postings", "entity = 'open' AND measure = 'created'"),
@@ -74,6 +76,14 @@ VIOLATIONS: Final[dict[str, list[Callable[[Company], None]]]] = {
     "closed_deals_are_out": [
         lambda company: plant(company, "won", dims=OPEN, measure="pipeline", amount=1, currency="CNY"),
         lambda company: plant(company, "open", dims=OPEN, measure="pipeline", count=1, currency="CNY"),
+    ],
+    "bridge_closes": [
+        lambda company: plant(company, dims=MOVED, measure="pipeline", amount=-1, currency="CNY"),
+        lambda company: plant(company, dims=RAISED, measure="pipeline", amount=9, cost=7, currency="CNY"),
+    ],
+    "visits_balance": [
+        lambda company: plant(company, "won", dims=MOVED, measure="pipeline", count=-1, currency="CNY"),
+        lambda company: plant(company, dims=RAISED, measure="pipeline", count=1, currency="CNY"),
     ],
     "taken_back_is_nothing": [
         lambda company: plant(company, measure="won", amount=1, currency="CNY"),
