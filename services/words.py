@@ -4,6 +4,14 @@ from typing import Final
 
 _CHINESE: Final = {
     "en": "zh",
+    # audit
+    "auditing": "审计中",
+    "{slices} slices counted twice, {skipped} skipped for their currencies": "已对 {slices} 个切片重复计数，{skipped} 个因币种跳过",
+    "Both counts agree.": "两次计数一致。",
+    "The two counts do not agree.": "两次计数不一致。",
+    "{kpi}: the books say {books}, the events {recount} ({cause})": "{kpi}：账本为 {books}，事件为 {recount}（{cause}）",
+    "the posting rules": "记账规则",
+    "the lines of the ledger": "账目行",
     # files
     "{n} rows written to {file}": "已写入 {n} 行：{file}",
     "{n} events packed into {file}; alone they give the same number": "{n} 个事件写入 {file}，单凭它们得出同一数值",

@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from services.cli.auditing import audit
 from services.cli.demo import demo
 from services.cli.exporting import dispute, export
 from services.cli.growing import move, setup
@@ -33,8 +34,8 @@ from services.cli.upkeep import digest, rebuild, replay, status, verify
 from services.cli.worker import worker
 
 VERBS: Final = (
-    demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, verify, digest, replay,
-    dead_letters, inbox, status, schema, asyncapi, settings, setup, move, worker, serve, keys,
+    demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, verify, audit, digest,
+    replay, dead_letters, inbox, status, schema, asyncapi, settings, setup, move, worker, serve, keys,
 )  # fmt: skip
 """In the order of the help."""
 
