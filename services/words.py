@@ -6,10 +6,10 @@ _CHINESE: Final = {
     "en": "zh",
     # audit
     "auditing": "审计中",
-    "{slices} slices counted twice, {skipped} skipped for their currencies": "已对 {slices} 个切片重复计数，{skipped} 个因币种跳过",
+    "{slices} slices counted twice, {skipped} skipped": "已对 {slices} 个切片重复计数，{skipped} 个因币种跳过",
     "Both counts agree.": "两次计数一致。",
     "The two counts do not agree.": "两次计数不一致。",
-    "{kpi}: the books say {books}, the events {recount} ({cause})": "{kpi}：账本为 {books}，事件为 {recount}（{cause}）",
+    "{kpi}: books {books}, events {recount} ({cause})": "{kpi}：账本为 {books}，事件为 {recount}（{cause}）",
     "the posting rules": "记账规则",
     "the lines of the ledger": "账目行",
     # files

@@ -38,12 +38,12 @@ def audit(session: Session, slices: int, seed: int) -> int:
 
 def _for_people(session: Session, found: dict[str, Any]) -> None:
     t = session.t
-    sentence = t("{slices} slices counted twice, {skipped} skipped for their currencies")
+    sentence = t("{slices} slices counted twice, {skipped} skipped")
     session.say(sentence.format(slices=f"{found['slices']:,}", skipped=f"{found['skipped']:,}"))
     causes = {"book": t("the posting rules"), "ledger": t("the lines of the ledger")}
     for each in found["differences"]:
         session.say()
-        sentence = t("{kpi}: the books say {books}, the events {recount} ({cause})")
+        sentence = t("{kpi}: books {books}, events {recount} ({cause})")
         session.say(sentence.format(**{**each, "cause": causes[each["cause"]]}))
         names = ("position", "source", "id", "type", "entity")
         rows = [[str(event[name]) for name in names] for event in each["events"]]
