@@ -114,7 +114,7 @@ visit_median = Part(
     expression="visit_ms",
     unit="ms",
     stat="median",
-    key="entity, event, visit_ms",
+    key="event, visit_ms",
 )
 
 LEFT: Final = "churned AND to_ms < e"
