@@ -17,7 +17,8 @@ from services.kafka.log import Log
 from services.replay.reading import Filter, chosen, entries, into_file, into_topic, paced, written
 from services.settings import Settings
 from services.wallboard.board import Boards
-from services.wallboard.frame import frame
+from services.wallboard.frame import Framer
+from services.wallboard.style import style
 from tests.kafka.broker import Kafka
 from tests.kafka.topics import cluster, make
 from tests.oracle.real_path import NOW_MS, Company
@@ -115,7 +116,10 @@ class TestThePast:
         whole, begun = company(story(60)), company(story(60)[:30])
         past = Books(whole.store, whole.tenant, Settings(), past="30")
         board = next(iter(Boards(None).all.values()))
-        shown, then = frame(past, board, None, NOW_MS), frame(begun.books, board, "30", NOW_MS)
+        shown, then = (
+            Framer(board, style(Settings())).frame(books, as_of, lambda cut: NOW_MS)
+            for books, as_of in ((past, None), (begun.books, "30"))
+        )
         assert not shown["live"]
         assert shown["tiles"] == then["tiles"]
 
