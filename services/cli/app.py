@@ -41,8 +41,8 @@ from services.cli.worker import worker
 
 VERBS: Final = (
     demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, rollback, verify, audit,
-    digest, attest, replay, what_if, definitions, backup, restore, dead_letters, inbox, status, schema, asyncapi, settings,
-    setup, move, worker, serve, keys,
+    digest, attest, replay, what_if, definitions, backup, restore, dead_letters, inbox, status, schema, asyncapi,
+    settings, setup, move, worker, serve, keys,
 )  # fmt: skip
 """In the order of the help."""
 
