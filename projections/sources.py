@@ -136,10 +136,7 @@ def _cycles(wanted: Columns) -> str:
 
 def _first_contacts(name: str, wins: str) -> str:
     """When the deals or the leads of wins were first in contact."""
-    contacts = (
-        f"FROM {{postings}} WHERE {KNOWN} AND {_in(_CONTACTS)} AND {name} != '' AND {name} IN (SELECT {name} {wins})"
-    )
-    stood = f"SELECT {name}, at_ms {contacts} GROUP BY event, {name}, at_ms HAVING sum(count) > 0"
+    stood = standing(f"{_in(_CONTACTS)} AND {name} != '' AND {name} IN (SELECT {name} {wins})", (name, "at_ms"))
     return f"SELECT {name} AS of_{name}, min(at_ms) AS first_ms FROM ({stood}) GROUP BY of_{name}"
 
 

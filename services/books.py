@@ -23,8 +23,14 @@ from services.store.port import Readable
 class Books:
     """Answers questions from the ledger of one tenant."""
 
-    def __init__(self, store: Readable, tenant: str, settings: Settings) -> None:
+    def __init__(
+        self, store: Readable, tenant: str, settings: Settings, tables: str = "", past: str | None = None
+    ) -> None:
         self._store: Final = store
+        self.tables: Final = tables
+        """Which set of tables is read, in a word that is another after a rebuild has put others in place."""
+        self.past: Final = past
+        """The moment of knowing, a recorded time or a position, after which nothing is known here; None: all is."""
         self.tenant: Final = tenant
         self._settings: Final = settings
         self._definitions: tuple[int, Definitions] | None = None
@@ -52,8 +58,11 @@ class Books:
     def cut(self, as_of: str | None) -> Cut:
         """The cut a question names: a position, a recorded time, or now. Raises BadQuestion."""
         now = self._store.checkpoint(self.tenant)
-        if as_of is None:
-            return now
+        if self.past is not None:
+            now = self._cut_of(self.past, now)
+        return now if as_of is None else self._cut_of(as_of, now)
+
+    def _cut_of(self, as_of: str, now: Cut) -> Cut:
         if as_of.isdecimal():
             return self._cut_at(int(as_of), now)
         try:
@@ -62,7 +71,8 @@ class Books:
             raise BadQuestion("as_of", f"{as_of!r} is no moment and no position; {error}, or a position") from error
         if known_ms > now_ms():
             raise BadQuestion("as_of", f"{as_of!r} lies in the future; allowed: up to {to_text(now_ms())}")
-        return self._latest("recorded_ms <= {known:Int64}", {"known": known_ms})
+        known = {"known": known_ms, "now": now.position}
+        return self._latest("recorded_ms <= {known:Int64} AND position <= {now:UInt64}", known)
 
     def _cut_at(self, position: int, now: Cut) -> Cut:
         if position > now.position:

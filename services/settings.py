@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         return self.data / "keys.sqlite"
 
     @property
+    def seals_path(self) -> Path:
+        """The file of the seals of the journal."""
+        return self.data / "seals.sqlite"
+
+    @property
     def store_path(self) -> Path:
         """The store's folder. Raises ValueError for another adapter than chDB."""
         return _path(self.store, "chdb", self.data / "store")

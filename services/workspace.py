@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -26,6 +27,10 @@ class WorkspaceError(Exception):
     """The data folder cannot be used. One sentence says why and what to do."""
 
 
+class InUse(WorkspaceError):
+    """Another process owns the data folder."""
+
+
 class Workspace:
     """The embedded pair in one folder. One process owns it at a time; use it as a context manager."""
 
@@ -33,12 +38,14 @@ class Workspace:
         self.settings: Final = settings
         self.folder: Final = settings.data
         with ExitStack() as opened:
-            opened.enter_context(_own(self.folder))
+            opened.enter_context(owned(self.folder))
             self.journal: Final[SqliteJournal] = opened.enter_context(open_journal(settings))
             self.store: Final[ClickHouseStore] = opened.enter_context(closing(open_store(settings)))
             self._ingest: Final = Ingest(self.journal, settings.currency)
             self._opened: Final = opened.pop_all()
         self._posters: dict[str, Poster] = {}
+        self.posting: Final = Lock()
+        """Held by a thread that posts to the live ledger, where there are several that may."""
 
     def poster(self, tenant: str) -> Poster:
         """The one poster of a tenant."""
@@ -61,7 +68,8 @@ class Workspace:
                 "was made from; bring that journal back, or delete the store folder to make the ledger anew"
             )
         if behind >= LONG and (cores := os.cpu_count() or 1) > 1:
-            self._posters.pop(tenant, None)
+            if store is self.store:
+                self._posters.pop(tenant, None)
             path = self.settings.journal_path
             return post_parallel(tenant, path, store, workers=min(cores, 8), keep=keep, progress=progress)
         poster = self.poster(tenant) if store is self.store else Poster(tenant, self.journal, store, keep=keep)
@@ -73,6 +81,14 @@ class Workspace:
         keep = self.settings.history_events
         return ParallelPoster(tenant, self.settings.journal_path, self.store, keep=keep, progress=progress)
 
+    def refresh(self) -> None:
+        """Take in what other processes have told, where the journal is one that they share. Raises JournalError."""
+        if self.settings.on_kafka:
+            from services.journal.kafka import KafkaJournal
+
+            assert isinstance(self.journal, KafkaJournal), "the settings say so"
+            self.journal.catch_up()
+
     def forget_posters(self) -> None:
         """Start posting anew from the checkpoints: the tables behind them were exchanged."""
         self._posters.clear()
@@ -81,9 +97,9 @@ class Workspace:
         """The door for what is told. There is one, and all threads that tell something share it."""
         return self._ingest
 
-    def books(self, tenant: str | None = None) -> Books:
-        """The books of a tenant, for questions."""
-        return Books(self.store, tenant or self.settings.tenant, self.settings)
+    def books(self, tenant: str | None = None, store: ClickHouseStore | None = None) -> Books:
+        """The books of a tenant, for questions; those of another set of tables where one is given."""
+        return Books(store or self.store, tenant or self.settings.tenant, self.settings)
 
     def close(self) -> None:
         """Let go of everything."""
@@ -101,11 +117,11 @@ class Workspace:
 @contextmanager
 def journal_alone(settings: Settings) -> Iterator[SqliteJournal]:
     """The journal of a data folder without its store, for a process that takes events in and does not post them."""
-    with _own(settings.data), open_journal(settings) as journal:
+    with owned(settings.data), open_journal(settings) as journal:
         yield journal
 
 
-def _own(folder: Path) -> IO[str]:
+def owned(folder: Path) -> IO[str]:
     """Take the folder for this process. The lock goes when the process does, however it ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +136,7 @@ def _own(folder: Path) -> IO[str]:
         lock.seek(0)
         owner = lock.read().strip() or "another process"
         lock.close()
-        raise WorkspaceError(
+        raise InUse(
             f"the data folder {folder} is in use by {owner}; wait for it, or choose another with --data"
         ) from error
     lock.seek(0)

@@ -19,7 +19,7 @@ visit_median = Part(
     expression="visit_ms",
     unit="ms",
     stat="median",
-    key="entity, event, visit_ms",
+    key="event, visit_ms",
 )
 
 

@@ -7,6 +7,9 @@ from typing import Final
 
 import click
 
+from services.cli.auditing import audit
+from services.cli.backing import backup, restore
+from services.cli.definitions import definitions
 from services.cli.demo import demo
 from services.cli.exporting import dispute, export
 from services.cli.growing import move, setup
@@ -14,8 +17,11 @@ from services.cli.inbox import inbox
 from services.cli.intake import import_, ingest
 from services.cli.keys import keys
 from services.cli.letters import dead_letters
+from services.cli.proof import attest
 from services.cli.questions import changes, explain, history, kpi
+from services.cli.rebuilding import rebuild, rollback
 from services.cli.reference import asyncapi, kpis, schema, settings
+from services.cli.replaying import replay
 from services.cli.serve import serve
 from services.cli.session import (
     BAD_USAGE,
@@ -29,12 +35,14 @@ from services.cli.session import (
     Verbs,
     shared,
 )
-from services.cli.upkeep import digest, rebuild, replay, status, verify
+from services.cli.upkeep import digest, status, verify
+from services.cli.what_if import what_if
 from services.cli.worker import worker
 
 VERBS: Final = (
-    demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, verify, digest, replay,
-    dead_letters, inbox, status, schema, asyncapi, settings, setup, move, worker, serve, keys,
+    demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, rollback, verify, audit,
+    digest, attest, replay, what_if, definitions, backup, restore, dead_letters, inbox, status, schema, asyncapi,
+    settings, setup, move, worker, serve, keys,
 )  # fmt: skip
 """In the order of the help."""
 

@@ -81,12 +81,16 @@ def _wall(session: Session, workspace: "Workspace", headless: bool, port: int) -
         at = bound("127.0.0.1", port)
     except OSError as error:
         raise Problem(f"cannot listen on port {port}: {error.strerror}; choose another --port", BAD_USAGE) from error
-    with at, SqliteKeys(workspace.settings.keys_path) as keys:
-        with watching(workspace, keys, lambda cut: cut.recorded_ms) as app, served_beside(app, at):
-            address = address_of(at)
-            session.say(session.t("The wallboard of this company: {address}").format(address=address))
-            click.get_text_stream("stdout").flush()
-            yield address
+    with (
+        at,
+        SqliteKeys(workspace.settings.keys_path) as keys,
+        watching(workspace, keys, lambda cut: cut.recorded_ms) as app,
+        served_beside(app, at),
+    ):
+        address = address_of(at)
+        session.say(session.t("The wallboard of this company: {address}").format(address=address))
+        click.get_text_stream("stdout").flush()
+        yield address
 
 
 def _open(address: str) -> None:

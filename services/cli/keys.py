@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SPAN: Final = re.compile(r"(\d{1,5})(m|h|d)", re.ASCII)
 _UNITS_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_SCOPES: Final = ("ingest", "read", "admin", "erase")
+_SCOPES: Final = ("ingest", "read", "admin", "erase", "wall")
 
 
 class Span(click.ParamType):

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @click.command(short_help="Take events over HTTP, until stopped.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
+@click.option("--as-of", metavar="MOMENT|POSITION", help="Show the books as they were known then, and take nothing.")
 @shared
 @click.pass_obj
-def serve(session: Session, host: str, port: int) -> int:
+def serve(session: Session, host: str, port: int, as_of: str | None) -> int:
     """Take events over HTTP and post them to the ledger, until SIGTERM or Ctrl-C; then finish what was begun.
 
     Callers need a key: see `salestream keys`. What there is to ask is on the page /docs. With a journal on Kafka and
@@ -47,7 +48,7 @@ def serve(session: Session, host: str, port: int) -> int:
             at = bound(host, port)
         except OSError as error:
             raise Problem(_taken(host, port, error)) from error
-        with at, _application(session, settings, keys, host) as (app, beside):
+        with at, _application(session, settings, keys, host, as_of) as (app, beside):
             told = {"address": address_of(at), "key": _needs_key(settings, host), "keys": usable}
             run(app, at, beside=beside, started=lambda: _started(session, told))
     return FINE
@@ -55,19 +56,22 @@ def serve(session: Session, host: str, port: int) -> int:
 
 @contextmanager
 def _application(
-    session: Session, settings: "Settings", keys: "KeyStore", host: str
+    session: Session, settings: "Settings", keys: "KeyStore", host: str, as_of: str | None
 ) -> "Iterator[tuple[Application, Future[None] | None]]":
+    from services.control import Desk
     from services.gateway.wiring import alone, embedded
+    from services.replay.verbs import verbs_of
 
     if settings.posted_by_workers:
         from services.workspace import journal_alone
 
-        with journal_alone(settings) as journal, alone(settings, journal, keys, host) as app:
+        with journal_alone(settings) as journal, alone(settings, journal, keys, host, as_of) as app:
             yield app, None
         return
     with session.workspace() as workspace:
         session.post(workspace, workspace.journal.tenants())
-        with embedded(workspace, keys, host) as (app, follower):
+        workspace.books().cut(as_of)  # said now, where there is no such moment
+        with embedded(workspace, keys, host, as_of) as (app, follower), Desk(workspace.folder, verbs_of(workspace)):
             yield app, follower.done
 
 

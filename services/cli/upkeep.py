@@ -1,62 +1,38 @@
-"""Keeping the books: ``rebuild``, ``verify``, ``digest``, ``replay`` and ``status``."""
+"""Keeping the books: ``verify``, ``digest`` and ``status``."""
 
-import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from services.cli import show
-from services.cli.output import output
-from services.cli.session import BAD_USAGE, FAILED, FINE, Problem, Session, shared
+from services.cli.session import FAILED, FINE, Session, shared
 
 if TYPE_CHECKING:
-    from events.envelope import Entry
-    from services.journal.port import Journal
-    from services.settings import Settings
     from services.workspace import Workspace
-
-_CHUNK: Final = 5000
-"""Events read from the journal in one go."""
-
-
-@click.command(short_help="Make the ledger anew from the journal.")
-@shared
-@click.pass_obj
-def rebuild(session: Session) -> None:
-    """Make the ledger anew from the journal, beside the live one, and put it in its place in one step."""
-    from services.replay.rebuild import rebuild as run
-
-    with session.workspace() as workspace, session.progress("rebuilding", _events(workspace)) as advance:
-        result = run(workspace, advance)
-    if session.json:
-        session.tell(result)
-        return
-    session.say(session.t("{n} events posted anew").format(n=f"{result['events']:,}"))
-    if result["changed"]:
-        session.say(session.t("the ledger changed for: {names}").format(names=", ".join(result["changed"])))
-    else:
-        session.say(session.t("the ledger is the same as before"))
 
 
 @click.command(short_help="Prove the ledger: rebuild, compare, check its laws.")
+@click.option("--digests", is_flag=True, help="Show the digests of journal, definitions, ledger and answers too.")
 @shared
 @click.pass_obj
-def verify(session: Session) -> int:
-    """Rebuild into scratch tables and compare to the bit; check the laws of the ledger. Exit code 1 on a difference."""
+def verify(session: Session, digests: bool) -> int:
+    """Rebuild into scratch tables and compare to the bit; check the laws of the ledger and the seals of the journal.
+
+    A seal is what the journal was at the end of an earlier verify; a past that was changed since shows. Exit code 1 on
+    a difference.
+    """
     from services.replay.verify import verify as run
 
     with session.workspace() as workspace, session.progress("verifying", _events(workspace)) as advance:
-        result = run(workspace, advance)
+        result = run(workspace, advance, answers=digests)
     if session.json:
         session.tell(result)
     else:
-        _verified(session, result)
+        _verified(session, result, digests)
     return FINE if result["ok"] else FAILED
 
 
-def _verified(session: Session, result: dict[str, Any]) -> None:
+def _verified(session: Session, result: dict[str, Any], digests: bool) -> None:
     t = session.t
     if not result["tenants"]:
         session.say(t("Nothing was told yet."))
@@ -74,6 +50,11 @@ def _verified(session: Session, result: dict[str, Any]) -> None:
     headings = [t(name) for name in ("tenant", "position", "rebuilt ledger", "laws", "told = counted")]
     session.say(show.table(headings, rows, numbers=[1]))
     session.say()
+    for each in result["tenants"]:
+        for name in ("chain", "journal", "definitions", "ledger", "answers") if digests else ():
+            session.say(f"{each['tenant']} {t(name)}: {each[name]}")
+        if each["tampered"]:
+            session.say(each["tampered"])
     session.say(t("The books are right.") if result["ok"] else t("The books are not right."))
 
 
@@ -150,99 +131,6 @@ def _partitions(session: Session, partitions: list[dict[str, Any]]) -> None:
     session.say(show.table([t(name) for name in headings], rows, numbers=range(6)))
 
 
-@click.command(short_help="Read history out as CloudEvents.")
-@click.option("--from", "from_", metavar="MOMENT|POSITION", help="The first: a position, or a recorded time, included.")
-@click.option("--to", metavar="MOMENT|POSITION", help="The last: a position, included, or a recorded time, excluded.")
-@click.option("--where-type", multiple=True, metavar="TYPE", help="Only events of this type; may be repeated.")
-@click.option("--speed", type=click.IntRange(1), metavar="N", help="N times as fast as it was recorded.")
-@click.option("--into", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Into a file.")
-@shared
-@click.pass_obj
-def replay(
-    session: Session,
-    from_: str | None,
-    to: str | None,
-    where_type: tuple[str, ...],
-    speed: int | None,
-    into: Path | None,
-) -> None:
-    """Read history out as CloudEvents, one a line, each with its recorded time.
-
-    Works while another process owns the data folder. Telling the file to another folder makes the same journal.
-    """
-    from services.journal.sqlite import SqliteJournal
-
-    settings = session.settings
-    with SqliteJournal(settings.journal_path, read_only=True) as journal:
-        first, last = _stretch(journal, settings, from_, to)
-        entries = _entries(journal, settings.tenant, first, last, _types(where_type))
-        with session.progress("replaying", max(last - first + 1, 0)) as advance, output(into) as out:
-            written = _write(entries, out, speed, advance if into else lambda done: None)
-    if session.json and into:
-        session.tell({"events": written, "file": str(into)})
-    elif into:
-        session.say(session.t("{n} events written to {file}").format(n=f"{written:,}", file=into))
-
-
 def _events(workspace: "Workspace") -> int:
     journal = workspace.journal
     return sum(journal.head(tenant).position for tenant in journal.tenants())
-
-
-def _stretch(journal: "Journal", settings: "Settings", from_: str | None, to: str | None) -> tuple[int, int]:
-    """The first and last position. Raises Problem."""
-    from events.codec import read
-    from projections.definitions import Definitions
-    from projections.periods import moment
-
-    head = journal.head(settings.tenant).position
-    told = journal.of_type(settings.tenant, ["calendar.defined", "event.voided"])
-    calendar = Definitions(map(read, told), timezone=settings.timezone, currency=settings.currency).calendar
-
-    def place(name: str, text: str | None, otherwise: int, after: int) -> int:
-        if text is None:
-            return otherwise
-        if text.isdecimal():
-            return int(text)
-        try:
-            return journal.position_at(settings.tenant, moment(text, calendar) - 1) + after
-        except ValueError as error:
-            raise Problem(f"{name} {text!r} is no moment and no position; {error}, or a position", BAD_USAGE) from error
-
-    first, last = place("--from", from_, 1, 1), place("--to", to, head, 0)
-    if from_ is not None and to is not None and first > last + 1:
-        raise Problem(f"--from {from_!r} lies after --to {to!r}; allowed: an earlier one", BAD_USAGE)
-    return max(first, 1), min(last, head)
-
-
-def _types(told: tuple[str, ...]) -> frozenset[str]:
-    from events.vocabulary import BY_TYPE
-
-    for type_ in told:
-        if type_ not in BY_TYPE:
-            raise Problem(f"--where-type {type_!r} is no event type; allowed: {', '.join(BY_TYPE)}", BAD_USAGE)
-    return frozenset(told)
-
-
-def _entries(journal: "Journal", tenant: str, first: int, last: int, types: frozenset[str]) -> Iterator["Entry"]:
-    after = first - 1
-    while after < last and (entries := journal.read(tenant, after, min(_CHUNK, last - after))):
-        after = entries[-1].position
-        yield from (entry for entry in entries if not types or entry.type in types)
-
-
-def _write(entries: Iterable["Entry"], out: BinaryIO, speed: int | None, advance: Any) -> int:
-    from events.codec import export
-
-    written, before_ms = 0, None
-    for entry in entries:
-        if speed is not None and before_ms is not None:
-            time.sleep((entry.recorded_ms - before_ms) / 1000 / speed)
-        before_ms = entry.recorded_ms
-        out.write(export(entry) + b"\n")
-        if speed is not None:
-            out.flush()
-        written += 1
-        advance(1)
-    out.flush()
-    return written

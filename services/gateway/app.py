@@ -118,6 +118,9 @@ def _guarded(gateway: Gateway, route: Route) -> Callable[[Request], Coroutine[An
 
 
 async def _answer(gateway: Gateway, route: Route, request: Request) -> Response:
+    if gateway.past is not None and route.method != "GET":
+        sentence = f"this process shows the books as of {gateway.past}; nothing can be told to the past"
+        raise Problem(403, "of-the-past", sentence)
     if route.scope is None:
         return await route.handler(gateway, ANYBODY, request)
     caller = gateway.gate.admit(request, route.scope)

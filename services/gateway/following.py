@@ -82,9 +82,10 @@ class Follower:
             self._others()
         for tenant in journal.tenants():
             if journal.head(tenant).position != self._posted.get(tenant):
-                poster = self._workspace.poster(tenant)
-                poster.catch_up()
-                self._posted[tenant] = poster.position
+                with self._workspace.posting:
+                    poster = self._workspace.poster(tenant)
+                    poster.catch_up()
+                    self._posted[tenant] = poster.position
 
     def __enter__(self) -> Self:
         self.done = self._thread.submit(self._run)

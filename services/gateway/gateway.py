@@ -42,6 +42,8 @@ class Gateway(msgspec.Struct, frozen=True):
     """Who takes in what CRMs push; None where there is no store."""
     screens: Screens | None = None
     """The boards; None where there is no store."""
+    past: str | None = None
+    """The moment of knowing that everything shows; nothing can be told then. None: now."""
 
 
 Handler = Callable[[Gateway, Caller, Request], Awaitable[Response]]

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from services.books import Books
 from services.settings import Settings
-from services.store.port import Readable
+from services.store.beside import Beside
 
 Answer = TypeVar("Answer")
 
@@ -15,8 +15,9 @@ Answer = TypeVar("Answer")
 class Reader:
     """Asks the books of a store on behalf of many."""
 
-    def __init__(self, store: Readable, settings: Settings) -> None:
+    def __init__(self, store: Beside, settings: Settings, past: str | None = None) -> None:
         self._store = store
+        self._past = past
         self._settings = settings
         self._books: dict[str | None, Books] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
@@ -26,9 +27,15 @@ class Reader:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, tenant, work)
 
     def _ask(self, tenant: str | None, work: Callable[[Books], Answer]) -> Answer:
-        if tenant not in self._books:
-            self._books[tenant] = Books(self._store, tenant or self._settings.tenant, self._settings)
-        return work(self._books[tenant])
+        """Of one set of tables, also while a rebuild exchanges them; what was remembered of another is forgotten."""
+
+        def asked(tables: str) -> Answer:
+            if tenant not in self._books or self._books[tenant].tables != tables:
+                told = tenant or self._settings.tenant, self._settings
+                self._books[tenant] = Books(self._store, *told, tables, self._past)
+            return work(self._books[tenant])
+
+        return self._store.whole(asked)
 
     def close(self) -> None:
         """Let go of the thread, once it has answered."""

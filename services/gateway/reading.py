@@ -70,7 +70,7 @@ async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
 
     def work(books: Books) -> Response:
         """Answered, unless the caller has what stands at the cut already."""
-        tag = f'W/"{books.cut(asked.as_of).position}-{asked.kpi.hash}-{MEDIA[media]}"'
+        tag = f'W/"{books.cut(asked.as_of).position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}"'
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"ETag": tag})
         return sent(request, asked, books.ask(asked), page, media, {"ETag": tag})

@@ -171,7 +171,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/api/stream", scope="wall", handler=stream, summary="A board, live",
-        description="Server-sent events: `frame` at once, then `change` with what changed; a comment at least every 15 s.",
+        description="Server-sent events: `frame` at once, then `change`; a comment at least every 15 s.",
         responses={200: {"description": "Frames.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
         parameters=parameters({name: _PARAMETERS[name] for name in ("board", "of")}),
     ),

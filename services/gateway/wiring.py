@@ -21,7 +21,6 @@ from services.keys.port import KeyStore
 from services.settings import Settings
 from services.store.beside import Beside
 from services.store.open import open_store
-from services.store.port import Readable
 from services.wallboard.board import Board, Boards
 from services.wallboard.frame import Clock, Health
 from services.wallboard.pulse import Pulse
@@ -31,16 +30,23 @@ from services.workspace import Workspace
 
 
 @contextmanager
-def embedded(workspace: Workspace, keys: KeyStore, host: str) -> Iterator[tuple[Application, Follower]]:
-    """The application over a data folder, and who posts what it takes; posted to the end when this ends."""
+def embedded(
+    workspace: Workspace, keys: KeyStore, host: str, past: str | None = None
+) -> Iterator[tuple[Application, Follower]]:
+    """The application over a data folder, and who posts what it takes; posted to the end when this ends.
+
+    With ``past``, a recorded time or a position, it shows what was known then, and takes nothing.
+    """
     follower = Follower(workspace, _others(workspace))
     beside, door = Beside(lambda: workspace.store), workspace.ingest()
-    with follower, _served(workspace.settings, workspace.journal, door, keys, host, follower, beside) as made:
+    with follower, _served(workspace.settings, workspace.journal, door, keys, host, follower, beside, past) as made:
         yield made, follower
 
 
 @contextmanager
-def alone(settings: Settings, journal: Journal, keys: KeyStore, host: str) -> Iterator[Application]:
+def alone(
+    settings: Settings, journal: Journal, keys: KeyStore, host: str, past: str | None = None
+) -> Iterator[Application]:
     """The application over a journal that others post; it reads the store of the settings, if that is a server.
 
     Events are taken also while that server cannot be reached.
@@ -50,7 +56,7 @@ def alone(settings: Settings, journal: Journal, keys: KeyStore, host: str) -> It
         if settings.on_clickhouse:
             beside = opened.enter_context(closing(Beside(lambda: open_store(settings))))
         door = Ingest(journal, settings.currency)
-        yield opened.enter_context(_served(settings, journal, door, keys, host, None, beside))
+        yield opened.enter_context(_served(settings, journal, door, keys, host, None, beside, past))
 
 
 @contextmanager
@@ -69,10 +75,10 @@ def watching(workspace: Workspace, keys: KeyStore, clock: Clock) -> Iterator[App
 @contextmanager
 def _served(
     settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
-    store: Readable | None, *, gate: Gate | None = None, clock: Clock | None = None,
+    store: Beside | None, past: str | None = None, *, gate: Gate | None = None, clock: Clock | None = None,
 ) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
-    reader = Reader(store, settings) if store is not None else None
+    reader = Reader(store, settings, past) if store is not None else None
     receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
     metrics = Metrics(follower.behind if follower is not None else None)
     batcher = Batcher(ingest, metrics.committed)
@@ -88,6 +94,7 @@ def _served(
         reader=reader,
         receiver=receiver,
         screens=_screens(settings, journal, reader, boards, follower, clock) if reader is not None else None,
+        past=past,
     )
     try:
         yield app(gateway)

@@ -6,10 +6,15 @@ merges and the order of writing do not. It finds mistakes, not forgers: for thos
 """
 
 import hashlib
+import json
 from typing import Any, Final
 
+from events.envelope import Entry
+from projections.answer import as_json
 from projections.catalogue import KPIS
-from services.journal.port import Journal
+from projections.question import question
+from services.books import Books
+from services.journal.port import Cut, Journal
 from services.store.port import Store
 
 _CHUNK: Final = 1 << 16
@@ -36,10 +41,17 @@ def journal_digest(journal: Journal, tenant: str, position: int) -> str:
         if not entries:
             break
         for entry in entries:
-            digest.update(b"%d %d %d " % (entry.position, entry.recorded_ms, len(entry.body)))
-            digest.update(entry.body)
+            digest.update(hashed(entry))
         after = entries[-1].position
     return digest.hexdigest()
+
+
+def hashed(entry: Entry) -> bytes:
+    """What of an event goes into a digest: its place, its recorded time and its body."""
+    body = entry.body
+    if not isinstance(body, bytes):  # somebody has edited the file, and a digest is there to say so
+        body = str(body).encode()
+    return b"%d %d %d " % (entry.position, entry.recorded_ms, len(body)) + body
 
 
 def ledger_digest(store: Store, tenant: str, position: int) -> str:
@@ -54,11 +66,44 @@ def ledger_digest(store: Store, tenant: str, position: int) -> str:
     return hashlib.sha256("\n".join(" ".join(map(str, row)) for row in rows).encode()).hexdigest()
 
 
+def history_digest(store: Store, tenant: str, position: int) -> str:
+    """Of the events up to a position as the store has them: their places, entities and whether they are parked."""
+    rows = store.query(
+        f"""
+        SELECT intDiv(position, 65536) AS chunk, count(), sum(cityHash64({_EVENT})), sum(xxh3({_EVENT}))
+        FROM {{history}} WHERE tenant = {{tenant:String}} AND position <= {{position:UInt64}}
+        GROUP BY chunk ORDER BY chunk""",
+        {"tenant": tenant, "position": position},
+    )
+    return hashlib.sha256("\n".join(" ".join(map(str, row)) for row in rows).encode()).hexdigest()
+
+
+_EVENT: Final = "position, recorded_ms, book, entity, at_ms, source, id, type, parked, body"
+"""All columns of an event."""
 _LINE: Final = """
     position, line, book, entity, measure, at_ms, event, count, amount, cost, currency, basis_ms, since_ms, until_ms,
     local, rep_id, team_id, region, product, channel, campaign, segment, manager_id, customer, lead, deal, pipeline,
     stage, to_stage, kind, direction, category, reason, competitor, respondent, outcome, probability_ppm, attributes"""
 """All columns of a line."""
+
+
+def answers_digest(books: Books, cut: Cut) -> str:
+    """Of the answers of every KPI at a cut."""
+    told = answers_digests(books, cut)
+    return hashlib.sha256("\n".join(f"{name} {told[name]}" for name in sorted(told)).encode()).hexdigest()
+
+
+def answers_digests(books: Books, cut: Cut) -> dict[str, str]:
+    """Of the answers of each KPI at a cut, as a whole and month by month, with all their parts."""
+    found = {}
+    for kpi in KPIS:
+        digest = hashlib.sha256()
+        for grain in ("total", "month"):
+            answered = books.answer(question(kpi.id, grain=grain), cut)
+            rows = as_json(answered, cut.position, cut.recorded_ms)["rows"]
+            digest.update(json.dumps(rows, sort_keys=True).encode())
+        found[kpi.id] = digest.hexdigest()
+    return found
 
 
 def definitions_digest() -> str:

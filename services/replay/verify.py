@@ -5,37 +5,50 @@ from typing import Any
 
 from projections.laws import LAWS
 from services.journal.port import Cut
-from services.replay.digest import ledger_digest
+from services.replay.attest import seals_of
+from services.replay.chain import sealed
+from services.replay.digest import answers_digest, definitions_digest, journal_digest, ledger_digest
 from services.replay.rebuild import post_beside
 from services.store.port import Store
 from services.workspace import Workspace
 
 
-def verify(workspace: Workspace, progress: Callable[[int], None] | None = None) -> dict[str, Any]:
-    """Rebuild beside, compare digests, check the laws and the identity of told and counted. Changes nothing."""
+def verify(
+    workspace: Workspace, progress: Callable[[int], None] | None = None, *, answers: bool = False
+) -> dict[str, Any]:
+    """Rebuild beside, compare digests, check the laws, the identity of told and counted, and the seals of the journal.
+
+    The books stay as they are; where the journal is what it was, what it is now is sealed. ``answers``: with the digest
+    of what every KPI answers, which takes seconds.
+    """
     workspace.post_all()
-    beside = workspace.store.beside()
+    beside = workspace.store.scratch()
     try:
         post_beside(workspace, beside, progress)
-        tenants = [_tenant(workspace, beside, tenant) for tenant in workspace.journal.tenants()]
+        tenants = [_tenant(workspace, beside, tenant, answers) for tenant in workspace.journal.tenants()]
     finally:
-        workspace.store.drop_beside()
+        workspace.store.drop_scratch()
     return {"ok": all(each["ok"] for each in tenants), "tenants": tenants}
 
 
-def _tenant(workspace: Workspace, beside: Store, tenant: str) -> dict[str, Any]:
+def _tenant(workspace: Workspace, beside: Store, tenant: str, answers: bool) -> dict[str, Any]:
     cut = workspace.store.checkpoint(tenant)
     live, rebuilt = (ledger_digest(store, tenant, cut.position) for store in (workspace.store, beside))
     broken = broken_laws(workspace.store, tenant, cut)
     tally = workspace.journal.tally(tenant)
+    kept = sealed(workspace.journal, seals_of(workspace), tenant)
     told = tally.told == tally.accepted + tally.duplicates + tally.refused
     accepted = tally.accepted == workspace.journal.head(tenant).position
     return {
         "tenant": tenant,
         "position": cut.position,
-        "ok": live == rebuilt and not broken and told and accepted,
+        "ok": live == rebuilt and not broken and told and accepted and kept["tampered"] is None,
+        "journal": journal_digest(workspace.journal, tenant, cut.position),
+        "definitions": definitions_digest(),
         "ledger": live,
         "rebuilt": rebuilt,
+        **kept,
+        **({"answers": answers_digest(workspace.books(tenant), cut)} if answers else {}),
         "laws": {law.name: "broken: " + broken[law.name] if law.name in broken else "holds" for law in LAWS},
         "told_is_counted": told and accepted,
     }

@@ -1,13 +1,20 @@
 """A store, read by one thread while another, or nobody here, writes it."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from events.envelope import Entry
 from projections.ledger import Key
 from services.journal.port import Cut
 from services.store.clickhouse import ClickHouseStore
+from services.store.port import UNFINISHED, StoreError
+
+Found = TypeVar("Found")
+TRIES: Final = 100
+PAUSE_S: Final = 0.05
+"""How often, and how long apart, to look whether an exchange of tables is over: it takes milliseconds."""
 
 
 class Beside:
@@ -40,6 +47,25 @@ class Beside:
     def histories(self, tenant: str, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
         """The applied events of these entities, by entity, in order of position."""
         return self._store.histories(tenant, keys)
+
+    def whole(self, work: Callable[[str], Found]) -> Found:
+        """What ``work`` finds, all of it in one set of tables, also while a rebuild puts another in its place.
+
+        It is told which set that is, in a word of its own, and begins anew where it was exchanged meanwhile.
+        """
+        for _ in range(TRIES):
+            before = self._store.reading()
+            if before is not None:
+                try:
+                    found = work(before)
+                except StoreError:
+                    if self._store.reading() == before:
+                        raise
+                else:
+                    if self._store.reading() == before:
+                        return found
+            time.sleep(PAUSE_S)
+        raise StoreError(f"the tables of the ledger are being exchanged; {UNFINISHED}")
 
     def close(self) -> None:
         """Let go of the store, where it was opened."""

@@ -19,9 +19,7 @@ from projections.ledger import Key, Line
 from services.journal.port import Cut
 from services.store.columns import history_table, postings_table
 from services.store.port import Applied, StoreError
-
-LEDGER: Final = ("postings", "history", "checkpoints")
-"""The tables that a rebuild makes anew."""
+from services.store.sets import LEDGER, SCRATCH, Sets
 
 _ENTRY: Final = "position, recorded_ms, source, id, type, at_ms, entity, body"
 _ENDING: Final = re.compile(rf"\b({'|'.join(LEDGER)})$", re.MULTILINE)
@@ -39,7 +37,9 @@ def open_chdb(path: Path) -> "ClickHouseStore":
             f"the store at {path} cannot be opened ({first_line(error)}); "
             "if it is damaged, delete that folder: the next command makes it anew from the journal"
         ) from error
-    return ClickHouseStore(client, suffix="")
+    store = ClickHouseStore(client, suffix="")
+    store.settle()
+    return store
 
 
 @contextmanager
@@ -69,7 +69,13 @@ class ClickHouseStore:
         self._suffix = suffix
         self._checkpoints: dict[str, Cut] = {}
         """As last read or written: the process that owns the engine is the only one that writes."""
+        self._exchanges = 0
+        """How often sets of tables were exchanged; odd while they are."""
+        self._sets: Final = self._make_sets()
         self._make_tables()
+
+    def _make_sets(self) -> Sets:
+        return Sets(self)
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         try:
@@ -218,23 +224,54 @@ class ClickHouseStore:
         self._delete("history", which, told)
 
     def beside(self) -> "ClickHouseStore":
-        """A fresh, empty set of tables beside the live ones, for a rebuild."""
-        self.drop_beside()
-        return self._with_tables("_next")
+        """A fresh, empty set of tables beside the live ones, for a rebuild. What an earlier one left behind goes."""
+        self.settle()
+        suffix = self._sets.free()
+        store = self._with_tables(suffix)
+        self._sets.name(suffix)
+        return store
+
+    def scratch(self) -> "ClickHouseStore":
+        """A fresh, empty set of tables that is never put in place, to compare with."""
+        self.drop_scratch()
+        return self._with_tables(SCRATCH)
+
+    def before(self) -> "ClickHouseStore | None":
+        """The set that was live before this one; None where it is not kept."""
+        self.settle()
+        slot = self._sets.previous()
+        return None if slot is None else self._with_tables(slot)
 
     def _with_tables(self, suffix: str) -> "ClickHouseStore":
         return ClickHouseStore(self._client, suffix)
 
     def drop_beside(self) -> None:
-        """Drop the tables of a rebuild that ended or was given up."""
-        for table in LEDGER:
-            self._command(f"DROP TABLE IF EXISTS {table}_next SYNC", {})
+        """Drop the tables of a rebuild that was given up. The set that was live before stays."""
+        self._sets.free()
 
-    def switch(self) -> None:
-        """Put the tables beside in the place of the live ones, in one atomic exchange, and drop the old ones."""
-        self._command("EXCHANGE TABLES " + ", ".join(f"{table} AND {table}_next" for table in LEDGER), {})
-        self._checkpoints.clear()
-        self.drop_beside()
+    def drop_scratch(self) -> None:
+        """Drop the tables that served to compare."""
+        self._sets.drop(SCRATCH)
+
+    def settle(self) -> None:
+        """Bring an exchange of tables to its end that was broken off."""
+        self._sets.settle()
+
+    def hold(self) -> None:
+        """Let nobody else write, as long as it takes to switch. Here nobody else can."""
+
+    def switch(self, other: "ClickHouseStore") -> None:
+        """Exchange the live tables for those of another set. They are kept, for the way back; any older set goes."""
+        self._exchanges += 1
+        try:
+            self._sets.exchange(other._suffix)
+        finally:
+            self._exchanges += 1
+            self._checkpoints.clear()
+
+    def reading(self) -> str | None:
+        """What a reader looks at before and after: the same both times, all it read is of one set. None: not now."""
+        return None if self._exchanges % 2 else str(self._exchanges)
 
     def tidy(self) -> None:
         """Merge the lines that a long stretch of writing left in many pieces: questions read one piece faster."""

@@ -62,7 +62,7 @@ def _replicated(engine: re.Match[str]) -> str:
 
 
 def _distributed(name: str, cluster: str, verb: str) -> str:
-    key = "version" if name == "schema_versions" else "cityHash64(tenant)"
+    key = {"schema_versions": "version", "switches": "number"}.get(name, "cityHash64(tenant)")
     return (
         f"{verb} {name} ON CLUSTER '{cluster}' AS {name}_local "
         f"ENGINE = Distributed('{cluster}', currentDatabase(), '{name}_local', {key})"

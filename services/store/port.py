@@ -1,7 +1,7 @@
 """What the ledger store must do, whichever engine is behind it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -25,6 +25,10 @@ class StoreError(Exception):
 
 class Fenced(StoreError):
     """Another process has taken over the tenant. Nothing of this one is written any more until it begins again."""
+
+
+UNFINISHED: Final = "try again, and if that goes on, the exchange was broken off: run `salestream rebuild`"
+"""What to do where the tables are of two sets."""
 
 
 class Readable(Protocol):

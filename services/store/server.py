@@ -25,9 +25,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from projections.ledger import Line
 from services.journal.port import Cut
-from services.store.clickhouse import LEDGER, ClickHouseStore, first_line
+from services.store.clickhouse import ClickHouseStore, first_line
 from services.store.cluster import SETTINGS, on_cluster
-from services.store.port import Applied, Fenced, StoreError
+from services.store.port import UNFINISHED, Applied, Fenced, StoreError
+from services.store.sets import LEDGER, Sets
 
 WINDOW: Final = 10_000
 """So many of the latest blocks of each table are known by their tokens."""
@@ -132,6 +133,8 @@ class ServerStore(ClickHouseStore):
         return self.read_checkpoint(tenant)
 
     def recover(self, tenant: str) -> None:
+        if not self._suffix and self.reading() is None:
+            raise StoreError(f"the tables of the ledger are being exchanged; {UNFINISHED}")
         self._begun.add(tenant)
         self._owned.pop(tenant, None)
         owner = self._claim(tenant)
@@ -347,13 +350,24 @@ class ServerStore(ClickHouseStore):
     def _with_tables(self, suffix: str) -> "ServerStore":
         return ServerStore(self._client, suffix, self._cluster)
 
-    def switch(self) -> None:
-        """As in the embedded store, after taking over every tenant: who else writes begins anew on the new tables."""
+    def _make_sets(self) -> Sets:
+        return Sets(self, self._cluster)
+
+    def settle(self) -> None:
+        self._sets.settle(patience_ms=30_000)
+
+    def hold(self) -> None:
+        """Take over every tenant. Who else writes begins anew in a few seconds, on the tables that are live then."""
         for tenant in self.tenants():
             self._stop_others(tenant, self._claim(tenant))
-        super().switch()
+
+    def switch(self, other: ClickHouseStore) -> None:
+        super().switch(other)
         self._owned.clear()
         self._begun.clear()
+
+    def reading(self) -> str | None:
+        return self._sets.reading()
 
     def tidy(self) -> None:
         """A server merges parts by itself, of all tenants, when it has time."""

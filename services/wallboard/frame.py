@@ -37,6 +37,11 @@ class Framer:
         self._style: Final = style
         self._of: Final = of
         self._deep = any(tile.kind == "health" for tile in board.tiles)
+        self._begin("")
+
+    def _begin(self, tables: str) -> None:
+        """Know nothing yet of this set of tables."""
+        self._tables = tables
         self._sheet = Sheet()
         self._knowing = Knowing()
         self._wins: tuple[int, list[tuple[Any, ...]]] = -1, []
@@ -46,6 +51,9 @@ class Framer:
 
         A past frame shows the periods that were running when the last event before it was recorded.
         """
+        if books.tables != self._tables:
+            self._begin(books.tables)
+        as_of = books.past if as_of is None else as_of
         cut = books.cut(as_of)
         known = self._knowing.at(books, cut)
         pulse = health(books, cut, self._deep) if health is not None and as_of is None else None

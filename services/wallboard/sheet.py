@@ -198,8 +198,10 @@ def _groups(wants: Sequence[Want]) -> list[list[int]]:
 
 
 def _alike(want: Want) -> object:
-    """What wants have in common that can be asked by the same dimensions in one statement: of lines that know the
-    same dimensions, for what is filled in from elsewhere depends on them."""
+    """What wants have in common that one statement can read: sums, of lines that know the same dimensions where any is
+    asked for, because what is filled in from elsewhere depends on them."""
+    if any(part.stat != "sum" for part in want.kpi.parts):
+        return want.kpi.id
     if not (want.by or want.where):
         return None
     dims = {part.source.dims for part in want.kpi.parts if part.source is not None}

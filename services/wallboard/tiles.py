@@ -70,7 +70,8 @@ def _frame(scene: Scene, tile: Tile, kpi: Kpi, period: Period) -> Told:
     where = [f"{name}={value}" for name, values in scene.where(tile, kpi) for value in values]
     return {
         "kpi": kpi.id, "name": {"en": kpi.name.replace("_", " "), "zh": kpi.zh}, "unit": kpi.unit,
-        "better": kpi.better, "stock": kpi.kind == "stock", "period": tile.period, "label": period.label, "by": tile.by or None,
+        "better": kpi.better, "stock": kpi.kind == "stock", "period": tile.period, "label": period.label,
+        "by": tile.by or None,
         "question": {"from": to_text(period.from_ms), "to": to_text(period.to_ms), "where": where},
     }  # fmt: skip
 
@@ -177,7 +178,8 @@ def leaders(scene: Scene, tile: Tile) -> Work:
     morning = Period("morning", now.from_ms, max(today.from_ms, now.from_ms + 1))
     (found,) = yield [Want(kpi, (now, morning), (tile.by,), scene.where(tile, kpi))]
     ranks, before = (
-        [(cell, row) for cell, row in _known_rows(scene, tile, rows) if _number(row.value)] for rows in found
+        [pair for pair in _known_rows(scene, tile, rows) if pair[0] is not None and _number(pair[1].value)]
+        for rows in found
     )
     places = {value: place for place, (value, _) in enumerate(before)}
     told = []

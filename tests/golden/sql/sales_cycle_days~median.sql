@@ -11,39 +11,45 @@ FROM (SELECT roundDown(p.at_ms, {edges:Array(Int64)}) AS bucket, toString(p.rep_
             AND at_ms < {hi:Int64}) AS w
         LEFT JOIN (SELECT deal AS of_deal, min(at_ms) AS first_ms
             FROM (SELECT deal, at_ms
-                FROM {postings}
-                WHERE tenant = {tenant:String}
-                AND position <= {cut:UInt64}
-                AND measure IN ('touchpoint', 'touchpoint_automated', 'lead_created')
-                AND deal != ''
-                AND deal IN (SELECT deal
+                FROM (SELECT position, count, deal, at_ms
                     FROM {postings}
                     WHERE tenant = {tenant:String}
                     AND position <= {cut:UInt64}
-                    AND measure = 'won'
                     AND count != 0
-                    AND at_ms >= {lo:Int64}
-                    AND at_ms < {hi:Int64})
-                GROUP BY event, deal, at_ms
-                HAVING sum(count) > 0)
+                    AND measure IN ('touchpoint', 'touchpoint_automated', 'lead_created')
+                    AND deal != ''
+                    AND deal IN (SELECT deal
+                        FROM {postings}
+                        WHERE tenant = {tenant:String}
+                        AND position <= {cut:UInt64}
+                        AND measure = 'won'
+                        AND count != 0
+                        AND at_ms >= {lo:Int64}
+                        AND at_ms < {hi:Int64})
+                    ORDER BY position DESC, count DESC
+                    LIMIT 1 BY event)
+                WHERE count > 0)
             GROUP BY of_deal) AS d ON w.deal = d.of_deal
         LEFT JOIN (SELECT lead AS of_lead, min(at_ms) AS first_ms
             FROM (SELECT lead, at_ms
-                FROM {postings}
-                WHERE tenant = {tenant:String}
-                AND position <= {cut:UInt64}
-                AND measure IN ('touchpoint', 'touchpoint_automated', 'lead_created')
-                AND lead != ''
-                AND lead IN (SELECT lead
+                FROM (SELECT position, count, lead, at_ms
                     FROM {postings}
                     WHERE tenant = {tenant:String}
                     AND position <= {cut:UInt64}
-                    AND measure = 'won'
                     AND count != 0
-                    AND at_ms >= {lo:Int64}
-                    AND at_ms < {hi:Int64})
-                GROUP BY event, lead, at_ms
-                HAVING sum(count) > 0)
+                    AND measure IN ('touchpoint', 'touchpoint_automated', 'lead_created')
+                    AND lead != ''
+                    AND lead IN (SELECT lead
+                        FROM {postings}
+                        WHERE tenant = {tenant:String}
+                        AND position <= {cut:UInt64}
+                        AND measure = 'won'
+                        AND count != 0
+                        AND at_ms >= {lo:Int64}
+                        AND at_ms < {hi:Int64})
+                    ORDER BY position DESC, count DESC
+                    LIMIT 1 BY event)
+                WHERE count > 0)
             GROUP BY of_lead) AS l ON w.lead = l.of_lead) AS p
     WHERE p.at_ms >= {lo:Int64}
     AND p.at_ms < {hi:Int64}

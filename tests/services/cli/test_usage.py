@@ -41,7 +41,7 @@ BAD_USAGE = [
     (["ingest", "/"], "is a directory"),
     (["import"], "Missing argument"),
     (["schema", "nonsense"], "is no event type; allowed: lead.created"),
-    (["replay", "--speed", "0"], "not in the range"),
+    (["replay", "--speed", "0"], "is no speed; allowed: 1x, 60x"),
     (["dead-letters"], "allowed: list, show, retry, discard"),
     (["dead-letters", "nonsense"], "no verb of salestream dead-letters; allowed: list"),
     (["dead-letters", "show", "nonsense"], "allowed: the number of a refused event"),

@@ -11,9 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from projections.catalogue import KPIS
 from services.clock import now_ms
 from services.processor.poster import Poster
-from services.replay.rebuild import rebuild
+from services.replay import rebuild as rebuilding
+from services.replay.compare import questions
 from services.settings import Settings
 from services.store.clickhouse import ClickHouseStore
 from services.workspace import Workspace
@@ -28,6 +32,13 @@ def post(workspace: Workspace) -> None:
     """Post what the journal has, in two batches."""
     for tenant in workspace.journal.tenants():
         workspace.poster(tenant).catch_up(batch=5)
+
+
+def rebuild(workspace: Workspace) -> None:
+    """Make the ledger anew, whatever it was; one KPI is compared, so that it does not take long."""
+    few = questions(KPIS[:1])
+    pytest.MonkeyPatch().setattr(rebuilding, "questions", lambda: few)
+    rebuilding.rebuild(workspace, expect=[rebuilding.ALL])
 
 
 def retry(workspace: Workspace) -> None:
@@ -58,6 +69,24 @@ def amid_the_exchange() -> None:
         die()
 
     _patch("_command", ("EXCHANGE TABLES",), dying)
+
+
+def at_statement(number: int) -> None:
+    """Die before the store's n-th statement from here on."""
+    count = 0
+
+    def counting(method: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*told: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == number:
+                die()
+            return method(*told)
+
+        return counted
+
+    for name in ("query", "_command", "insert", "move_checkpoint"):
+        setattr(ClickHouseStore, name, counting(getattr(ClickHouseStore, name)))
 
 
 def _patch(name: str, arguments: tuple[object, ...], dying: Callable[..., None]) -> None:
@@ -96,7 +125,8 @@ POINTS: dict[str, tuple[Callable[[Workspace], Any], Callable[[], None]]] = {
 
 def main(folder: Path, point: str) -> None:
     """Does it, and dies."""
-    action, arm = POINTS[point]
+    moment: tuple[Any, Any] = (rebuild, lambda: at_statement(int(point)))
+    action, arm = moment if point.isdecimal() else POINTS[point]
     with Workspace(Settings(data=folder)) as workspace:
         arm()
         action(workspace)

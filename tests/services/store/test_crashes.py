@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -20,8 +21,10 @@ from events.spend import SpendRecorded
 from projections.books.deal import DealBook
 from projections.posting import Posting
 from services.replay.digest import ledger_digest
+from services.replay.rebuild import rebuild
 from services.replay.verify import verify
 from services.settings import Settings
+from services.store.sets import LEDGER
 from services.workspace import Workspace
 from tests.oracle.real_path import NOW_MS
 from tests.services.store.crasher import POINTS
@@ -43,6 +46,8 @@ DAYS = (
     sample(CustomerChurned),
 )
 """One event a day."""
+STATEMENTS = 55
+"""A rebuild of this journal makes at least so many."""
 POSTED = 4
 """How many of them are in the ledger before the crash."""
 
@@ -58,6 +63,11 @@ def journalled(workspace: Workspace, first: int, last: int = len(DAYS)) -> None:
 
 def opened(folder: Path) -> Workspace:
     return Workspace(Settings(data=folder))
+
+
+def tables(workspace: Workspace) -> set[str]:
+    rows = workspace.store.query("SELECT name FROM system.tables WHERE database = currentDatabase()", {})
+    return {name for (name,) in rows}
 
 
 def crash(folder: Path, point: str) -> None:
@@ -106,6 +116,27 @@ class TestKilled:
             assert ledger_digest(workspace.store, "default", len(DAYS)) == (good if switched else bad)
             assert verify(workspace)["ok"] == switched
 
+    def test_at_ten_random_moments_of_a_rebuild(self, tmp_path: Path) -> None:
+        """Each time the live tables are whole and as they were; what is left behind disturbs nobody."""
+        folder = tmp_path / "data"
+        with opened(folder) as workspace:
+            journalled(workspace, 1)
+            workspace.post_all()
+            good = ledger_digest(workspace.store, "default", len(DAYS))
+            there = tables(workspace)
+
+        for moment in Random(7).sample(range(2, STATEMENTS), 10):
+            crash(folder, str(moment))
+            with opened(folder) as workspace:
+                assert workspace.store._sets.live() is not None, moment
+                assert ledger_digest(workspace.store, "default", len(DAYS)) == good, moment
+                assert workspace.store.checkpoint("default").position == len(DAYS), moment
+
+        with opened(folder) as workspace:
+            assert rebuild(workspace)["switched"]
+            assert len(tables(workspace)) == len(there) + len(LEDGER), "the set before, and nothing else"
+            assert verify(workspace)["ok"]
+
     @pytest.mark.parametrize("point", points("retry"))
     def test_while_trying_parked_events_again(
         self, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
@@ -127,10 +158,10 @@ class TestKilled:
     @staticmethod
     def clean(workspace: Workspace, tmp_path: Path) -> str:
         """The digest that a ledger has to which nothing ever happened."""
-        beside = workspace.store.beside()
+        beside = workspace.store.scratch()
         workspace.post("default", beside)
         digest = ledger_digest(beside, "default", len(DAYS))
-        workspace.store.drop_beside()
+        workspace.store.drop_scratch()
         return digest
 
 

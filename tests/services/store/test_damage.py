@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.settings import Settings
-from services.store.clickhouse import LEDGER, open_chdb
+from services.store.clickhouse import open_chdb
 from services.store.port import StoreError
+from services.store.sets import LEDGER
 from services.workspace import Workspace, WorkspaceError
 from tests.services.store.contract import ledger
 from tests.services.store.telling import applied, line

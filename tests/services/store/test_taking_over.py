@@ -261,7 +261,7 @@ class TestSwitched:
         write(server_store, tenant, 1, 2)
         beside = other.beside()
         write(beside, tenant, 1)  # type: ignore[arg-type]
-        other.switch()
+        other.switch(beside)
 
         with pytest.raises(Fenced, match=FENCED):
             write(server_store, tenant, 3)

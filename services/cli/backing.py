@@ -1,0 +1,67 @@
+"""``backup`` and ``restore``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services.cli import show
+from services.cli.session import Session, shared
+
+
+@click.command(short_help="Copy journal and keys, also while they are used.")
+@click.argument("target", type=click.Path(path_type=Path), metavar="FILE|DIR")
+@shared
+@click.pass_obj
+def backup(session: Session, target: Path) -> None:
+    """Write journal, keys and settings into FILE (.tar or .tar.gz), or into DIR under a dated name.
+
+    Each is copied as it is at one moment, whoever uses it. The ledger is not copied: it is made anew from the journal.
+    Passwords of the environment are not copied either.
+    """
+    from services.backup import PIECES
+    from services.backup import backup as run
+
+    settings = session.settings
+    paths = [path for piece in PIECES if (path := piece.path(settings)) is not None and path.exists()]
+    with session.progress("copying", sum(path.stat().st_size for path in paths), sized=True) as advance:
+        file, made = run(settings, target, advance)
+    if session.json:
+        session.tell({"file": str(file), "files": made.files, "heads": made.heads})
+        return
+    events = {"n": f"{sum(made.heads.values()):,}", "file": show.printable(str(file))}
+    session.say(session.t("{n} events are safe in {file}").format(**events))
+    if settings.on_kafka:
+        session.say(session.t("The journal is on Kafka and not in it: see docs/backup.md"))
+
+
+@click.command(short_help="Put a backup into an empty data folder.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Prove that it can be restored, and change nothing.")
+@shared
+@click.pass_obj
+def restore(session: Session, file: Path, check: bool) -> None:
+    """Put journal and keys of a backup into an empty data folder, and make the ledger anew.
+
+    Every file is checked against its digest before the first is put in place.
+    """
+    from services.backup import checked, differing
+    from services.backup import restore as run
+
+    settings = session.settings
+    if check:
+        made = checked(file)
+        told: dict[str, Any] = {"events": sum(made.heads.values()), "restored": False}
+    else:
+        made, then = run(settings, file)
+        with session.workspace() as workspace:
+            session.post(workspace, workspace.journal.tenants())
+        told = {"events": sum(made.heads.values()), "restored": True, "settings": differing(settings, then)}
+    if session.json:
+        session.tell(told | {"heads": made.heads})
+        return
+    sentence = "{n} events can be restored from it" if check else "{n} events are back, and the ledger is made"
+    session.say(session.t(sentence).format(n=f"{told['events']:,}"))
+    for name, each in told.get("settings", {}).items():
+        words = {"name": f"SALESTREAM_{name.upper()}", "then": each["then"], "now": each["now"]}
+        session.say(show.printable(session.t("{name} was {then} then and is {now} now").format(**words)))

@@ -1,0 +1,70 @@
+"""What if: history told anew under a scenario into scratch books, and asked the same questions.
+
+It is a re-scoring of what happened and no prediction: nobody would have acted otherwise here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from projections.catalogue import KPIS
+from projections.question import question
+from services.journal.port import Journalled
+from services.journal.sqlite import SqliteJournal
+from services.processor.poster import Poster
+from services.replay.scenario import BadScenario, Rewriter, Scenario
+from services.workspace import Workspace
+
+LABEL: Final = "a re-scoring of what happened, not a prediction"
+_CHUNK: Final = 5_000
+
+
+def whatif(
+    workspace: Workspace,
+    tenant: str,
+    scenario: Scenario,
+    asked: Sequence[Mapping[str, Any]] = (),
+    progress: Callable[[int], None] = lambda count: None,
+) -> dict[str, Any]:
+    """The answers of reality and of the scenario, side by side. Raises BadScenario and BadQuestion.
+
+    ``asked`` are the words of questions, as ``projections.question`` takes them; without any, every KPI in total.
+    """
+    cut = workspace.store.read_checkpoint(tenant)
+    at: dict[str, Any] = {"as_of": str(cut.position)}
+    questions = [question(**(at | dict(one))) for one in asked] or [question(kpi.id, **at) for kpi in KPIS]
+    rewriter = Rewriter(scenario)
+    try:
+        with TemporaryDirectory(prefix="salestream-what-if-") as folder:
+            with SqliteJournal(Path(folder) / "journal.sqlite") as journal:
+                told(workspace, tenant, cut.position, rewriter, journal)
+                scratch = workspace.store.scratch()
+                Poster(tenant, journal, scratch, keep=workspace.settings.history_events).catch_up(progress)
+            books = {"reality": workspace.books(tenant), "scenario": workspace.books(tenant, scratch)}
+            answers = [{which: each.ask(one) for which, each in books.items()} for one in questions]
+    finally:
+        workspace.store.drop_scratch()
+    return {
+        "label": LABEL,
+        "name": scenario.name,
+        "events": cut.position,
+        "changed": rewriter.changed,
+        "answers": answers,
+    }
+
+
+def told(workspace: Workspace, tenant: str, last: int, rewriter: Rewriter, journal: SqliteJournal) -> None:
+    """Tell history up to a position to another journal, as the scenario has it: every event keeps its place."""
+    after = 0
+    while after < last and (entries := workspace.journal.read(tenant, after, min(_CHUNK, last - after))):
+        batch = []
+        for entry in map(rewriter.rewritten, entries):
+            named = (entry.tenant, entry.source, entry.id, entry.type, entry.at_ms, entry.subject)
+            batch.append(Journalled(*named, b"", entry.body, entry.recorded_ms))
+        journal.append(batch, now_ms=entries[-1].recorded_ms)
+        after = entries[-1].position
+    assert journal.head(tenant).position == after, "every event keeps its place"
+    if rewriter.unused:
+        words = ", ".join(sorted(rewriter.unused))
+        raise BadScenario(f"nothing in the history is about: {words}; see the words of your own events")
