@@ -127,6 +127,13 @@ def test_what_is_not_told_waits_and_says_why(reply: Reply, problem: str, tmp_pat
         assert teller.problem is None
 
 
+def test_what_flush_saw_judged_is_counted(tmp_path: Path) -> None:
+    with standing_in(taken) as there, client(there.url, tmp_path, batch_events=1, linger_s=0) as teller:
+        for number in range(60):
+            teller.tell(won(number), time=AT)
+            assert teller.flush().accepted == 1
+
+
 def test_a_batch_that_is_refused_as_a_whole_is_told_in_parts(tmp_path: Path) -> None:
     ours = {"type": "urn:salestream:problem:content-too-large", "detail": "the body is too long", "field": "event"}
 
