@@ -281,8 +281,8 @@ class Client:
             for each, outcome in zip(batch, outcomes, strict=True)
             if outcome.reason is not None
         ]
-        self._spool.settle([each.number for each in batch], refused)
-        with self._changed:
+        with self._changed:  # whoever sees in the spool that they were judged finds them counted
+            self._spool.settle([each.number for each in batch], refused)
             for outcome in outcomes:
                 if outcome.reason is None:
                     self._counts[outcome.status] = self._counts.get(outcome.status, 0) + 1

@@ -153,14 +153,9 @@ class Spool:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with self._reading():
+        with self._reading(), self._db:  # which commits, or rolls back
             self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+            yield
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from events.codec import InvalidEvent
 from events.deals import DealWon
 from events.leads import LeadCreated
 from services.client.client import Client, Patience, Undelivered
-from services.client.spool import SpoolError
+from services.client.spool import Spool, SpoolError
 from services.client.telling import Dated, cloud_event
 from tests.services.client.stand_in import Reply, standing_in, taken
 from tests.services.gateway.test_serve import until
@@ -125,6 +125,20 @@ def test_what_is_not_told_waits_and_says_why(reply: Reply, problem: str, tmp_pat
         there.answering = taken
         assert teller.flush(timeout_s=10).accepted == 1
         assert teller.problem is None
+
+
+def test_what_flush_sees_judged_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle = Spool.settle
+
+    def slowly(spool: Spool, *settled: Any) -> None:
+        settle(spool, *settled)
+        sleep(0.2)
+
+    monkeypatch.setattr(Spool, "settle", slowly)
+    with standing_in(taken) as there, client(there.url, tmp_path) as teller:
+        teller.tell(won(1), time=AT)
+        until(lambda: teller.waiting() == 0)
+        assert teller.flush().accepted == 1
 
 
 def test_a_batch_that_is_refused_as_a_whole_is_told_in_parts(tmp_path: Path) -> None:
