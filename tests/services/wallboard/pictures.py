@@ -23,7 +23,7 @@ PICTURES: Final = (
     ("wallboard.zh.png", "board=sales&lang=zh&theme=dark", 1600, 900),
     ("wallboard.light.png", "board=management&lang=en&theme=light", 1600, 900),
     ("wallboard.tv.png", "board=sales&lang=zh&theme=light&kiosk", 1920, 1080),
-    ("wallboard.phone.png", "board=rep&lang=en&theme=light&of=rep-8", 390, 844),
+    ("wallboard.phone.png", "board=rep&lang=en&theme=light&of=rep-23", 390, 844),
 )
 """Each: its file, what the page is asked for, and the size of the screen."""
 
