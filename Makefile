@@ -26,7 +26,7 @@ COMPILE := "$(UV)" pip compile pyproject.toml -q --universal --python-version 3.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test check lint types bench docs lock clean
+.PHONY: help setup demo test check lint types bench docs pictures lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +34,7 @@ help: ## Show this list
 setup: $(DEV) ## Make .venv from the lock files (done once; redone when a lock changes)
 	@:
 
-demo: $(PROJECT) ## Let a simulated company live in fast motion, live in the terminal
+demo: $(PROJECT) ## Let a simulated company live in fast motion, on a wallboard and in the terminal
 	@$(BIN)/salestream demo $(ARGS)
 
 test: $(DEV) ## Run the tests, e.g. make test ARGS="-k refund"
@@ -54,6 +54,9 @@ bench: $(DEV) ## Measure the figures that the README gives
 
 docs: $(DEV) ## Regenerate the generated pages
 	@$(BIN)/python -m services.docs
+
+pictures: $(DEV) ## Take the pictures of the wallboard in docs/ anew
+	@$(BIN)/python -m tests.services.wallboard.pictures
 
 lock: ## Solve the lock files anew from pyproject.toml; newest versions with ARGS=--upgrade
 	@command -v "$(UV)" >/dev/null || { echo "make lock needs uv: pip install uv, or name it with UV=..." >&2; exit 1; }

@@ -37,8 +37,8 @@ def measured() -> list[str]:
     bare = _bare()
     lines = ["## Gateway: one process, loopback", ""]
     lines.append(f"Telling without HTTP, {BATCH} events at a time: {bare:,.0f} events/s.")
-    for name, serving in (("alone, as before workers", _alone), ("with the ledger in the same process", _embedded)):
-        with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as port:
+    for name, kind in (("alone, as before workers", _alone), ("with the ledger in the same process", serving)):
+        with tempfile.TemporaryDirectory() as folder, kind(Path(folder)) as port:
             lines += ["", f"### {name.capitalize()}", "", *_figures(port, bare)]
     return [*lines, ""]
 
@@ -116,7 +116,7 @@ def _serve_alone(folder: Path, started: Any) -> None:
 
 
 @contextmanager
-def _embedded(folder: Path) -> Iterator[int]:
+def serving(folder: Path) -> Iterator[int]:
     """The command, as a user runs it; its port."""
     command = [str(Path(sys.executable).with_name("salestream")), "--data", str(folder), "--json", "serve", "--port=0"]
     more = {"SALESTREAM_OPEN_ON_LOOPBACK": "1", "SALESTREAM_RATE_EVENTS_PER_S": "0"}

@@ -23,6 +23,10 @@ _WINS: Final = """
         argMax(region, position)
     FROM {postings}
     WHERE tenant = {tenant:String} AND position <= {position:UInt64} AND measure = 'won'
+        AND entity IN (
+            SELECT entity FROM {postings}
+            WHERE tenant = {tenant:String} AND position <= {position:UInt64} AND measure = 'won'
+            ORDER BY position DESC LIMIT 1000)
     GROUP BY entity, currency HAVING sum(count) > 0 ORDER BY max(position) DESC LIMIT 50"""
 
 

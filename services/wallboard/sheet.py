@@ -23,6 +23,10 @@ from services.journal.port import Cut
 
 HEAL_EVERY: Final = 240
 """Frames after which a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
+MANY: Final = 500
+"""From so many entities with new lines on, a statement is asked anew rather than for them alone."""
+_ONES: Final = {"entries": "entity", "first_purchases": "customer"}
+"""Sources of which each row follows from the lines of one entity, whatever the others do; and the column of it."""
 _MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
 """Parameters in which the same statement may differ from frame to frame: the cut, and where time stands."""
 
@@ -57,21 +61,30 @@ class _Kept:
 
 @dataclass
 class _Ledger:
-    """What is new in a ledger: of each measure its latest position and its latest moment."""
+    """What is new in a ledger: of each measure its latest position and its latest moment; and whose lines are new."""
 
     position: int = 0
+    before: int = -1
+    """Where it stood when it was looked at before."""
     measures: dict[str, tuple[int, int]] = field(default_factory=dict)
+    changed: dict[str, set[str]] = field(default_factory=dict)
+    """Since then: the entities and the customers that new lines are about, by these columns."""
 
     def follow(self, books: Books, cut: Cut) -> None:
         """Up to the cut."""
         rows = books.query(
-            "SELECT measure, max(position), max(at_ms) FROM {postings} WHERE tenant = {tenant:String} "
+            f"SELECT measure, max(position), max(at_ms), groupUniqArray({MANY})(entity), "
+            f"groupUniqArray({MANY})(customer) FROM {{postings}} WHERE tenant = {{tenant:String}} "
             "AND position > {known:UInt64} AND position <= {cut:UInt64} GROUP BY measure",
             {"tenant": books.tenant, "known": self.position, "cut": cut.position},
         )
-        for measure, position, at_ms in rows:
+        for measure, position, at_ms, _, _ in rows:
             self.measures[measure] = position, max(at_ms, self.measures.get(measure, (0, at_ms))[1])
-        self.position = cut.position
+        self.changed = {
+            "entity": {each for row in rows for each in row[3]},
+            "customer": {each for row in rows for each in row[4]},
+        }
+        self.before, self.position = self.position, cut.position
 
     def moved(self, measures: Iterable[str], since: int) -> bool:
         """Whether any of them has a line after a position."""
@@ -124,6 +137,9 @@ class Sheet:
                 kept.position, kept.edge = parameters["cut"], edge
                 return kept.rows
         local = any(part.source is not None and part.source.local for part in parts)
+        if kept is not None and kept.edge == edge and (column := _one(parts)) and self._has_few(kept, column):
+            self._exchange(books, kept, column, parts, parameters)
+            return kept.rows
         if kept is None or not adds_up or edge < kept.edge or (local and edge != kept.edge):
             self._kept[key] = kept = _Kept(
                 sql, fixed, edge, parameters["cut"], self._frame, books.query(sql, parameters)
@@ -134,6 +150,22 @@ class Sheet:
         kept.rows = _added(kept.rows, books.query(sql.replace(KNOWN, new), {**parameters, **more}), len(parts))
         kept.position, kept.edge = parameters["cut"], edge
         return kept.rows
+
+    def _has_few(self, kept: _Kept, column: str) -> bool:
+        """Whether it is known which few entities have new lines since these rows."""
+        return kept.position == self._ledger.before and len(self._ledger.changed[column]) < MANY
+
+    def _exchange(
+        self, books: Books, kept: _Kept, column: str, parts: Sequence[Part], parameters: Mapping[str, Any]
+    ) -> None:
+        """What the rows had of these entities is taken out, and what they are worth now is put in."""
+        sql = kept.sql.replace(KNOWN, f"{KNOWN} AND {column} IN {{changed:Array(String)}}")
+        told = {**parameters, "changed": sorted(self._ledger.changed[column])}
+        before, after = (books.query(sql, {**told, "cut": cut}) for cut in (kept.position, parameters["cut"]))
+        count = len(parts)
+        gone = [(*row[:-count], *(-value for value in row[-count:])) for row in before]
+        kept.rows = _added(kept.rows, [*gone, *after], count)
+        kept.position = parameters["cut"]
 
     def _is_old(self, kept: _Kept) -> bool:
         if self._frame - kept.frame < HEAL_EVERY or self._healed == self._frame:
@@ -149,6 +181,7 @@ class _Together:
         self._sheet, self._books, self._cut, self._definitions = sheet, books, cut, definitions
         self._wants = wants
         self._stretch = list(dict.fromkeys(period for want in wants for period in want.periods))
+        self._places = {period: place for place, period in enumerate(self._stretch)}
         self._question = Question(wants[0].kpi, wants[0].by, wants[0].where)
 
     def read(self) -> list[Found]:
@@ -161,7 +194,7 @@ class _Together:
                 asker = self._asker(group, (number, stretch[0].label if first else ""))
                 for name, told in asker.values(group, stretch, self._question).items():
                     mine = values.setdefault(name, {})
-                    mine |= {(self._stretch.index(stretch[place]), cell): value
+                    mine |= {(self._places[stretch[place]], cell): value
                              for (place, cell), value in told.items()}  # fmt: skip
         names = {part: str(number) for number, part in enumerate(parts)}
         return [self._found(want, names, values) for want in self._wants]
@@ -176,11 +209,15 @@ class _Together:
         mine = {part.name: values.get(names[part], {}) for part in want.kpi.parts}
         question = replace(self._question, kpi=want.kpi)
         asker = self._books.asker(self._cut, self._definitions)
+        cells: dict[int, set[Cell]] = {}
+        for told in mine.values():
+            for place, cell in told:
+                cells.setdefault(place, set()).add(cell)
         found: Found = []
         for period in want.periods:
-            number = self._stretch.index(period)
-            cells = {cell for told in mine.values() for place, cell in told if place == number} if want.by else {()}
-            found.append({cell: asker.row(question, period, number, cell, mine) for cell in cells})
+            number = self._places[period]
+            those = cells.get(number, set()) if want.by else {()}
+            found.append({cell: asker.row(question, period, number, cell, mine) for cell in those})
         return found
 
 
@@ -209,9 +246,10 @@ def _alike(want: Want) -> object:
 
 
 def _stretches(parts: Sequence[Part], stretch: Sequence[Period]) -> list[tuple[bool, Sequence[Period]]]:
-    """Periods that one statement can read for these parts: any, where they are sums or tell their own windows;
-    else those that follow upon each other, each such run marked."""
-    if all(part.stat == "sum" for part in parts) or any(part.source and part.source.lasts for part in parts):
+    """Periods that one statement can read for these parts: any, where they are sums of rows that know no periods, or
+    tell their own windows; else those that follow upon each other, each such run marked."""
+    sums = all(part.stat == "sum" and not (part.source and "{edges" in part.source.sql(())) for part in parts)
+    if sums or any(part.source and part.source.lasts for part in parts):
         return [(False, stretch)]
     runs: list[list[Period]] = []
     for period in sorted(stretch, key=lambda each: (each.to_ms - each.from_ms, each.from_ms)):
@@ -226,6 +264,12 @@ def _adds_up(parts: Sequence[Part], sql: str) -> bool:
     """Whether the rows at a later cut are those at an earlier one and what the lines between them add."""
     plain = all(part.stat == "sum" and part.source is not None and part.source.which for part in parts)
     return plain and sql.count(KNOWN) == 1
+
+
+def _one(parts: Sequence[Part]) -> str:
+    """The column of the entity that each row follows from; empty where there is no one such."""
+    columns = {_ONES.get(part.source.name, "") if part.source else "" for part in parts}
+    return columns.pop() if len(columns) == 1 and all(part.stat == "sum" for part in parts) else ""
 
 
 def _fixed(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ export function trend(place, tile) {
     tooltip: tooltip(ink, "axis", (value) => shown(value, tile.unit)),
     xAxis: { type: "category", data: tile.labels.map(dayName), boundaryGap: false, axisTick: { show: false },
       axisLine: { lineStyle: { color: ink.line } }, axisLabel: { color: ink.quiet, fontSize: ink.size, hideOverlap: true } },
-    yAxis: { type: "value", splitNumber: 3, axisLabel: { color: ink.quiet, fontSize: ink.size, formatter: money },
+    yAxis: { type: "value", splitNumber: 3, max: ({ max }) => (tile.target ? Math.max(max, 1.05 * Number(tile.target.value)) : null), axisLabel: { showMaxLabel: false, color: ink.quiet, fontSize: ink.size, formatter: money },
       splitLine: { lineStyle: { color: ink.line, type: "dashed" } } },
     series: [
       { name: t("last period"), type: "line", data: tile.ghost.slice(0, tile.steps).map(number), symbol: "none", silent: true,
