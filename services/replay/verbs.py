@@ -28,8 +28,9 @@ def do(workspace: Workspace, verb: str, words: Mapping[str, Any], told: Told) ->
         return estimate(workspace)
     assert verb == "what-if", "the command line asks for no other"
     tenant, scenario = words["tenant"], read_scenario(words["scenario"], words["file"])
-    with workspace.posting:
-        workspace.post(tenant, workspace.store)
+    if not workspace.settings.posted_by_workers:
+        with workspace.posting:
+            workspace.post(tenant, workspace.store)
     return whatif(workspace, tenant, scenario, words["asked"], _counting(workspace, tenant, told))
 
 

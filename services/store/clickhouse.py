@@ -37,8 +37,12 @@ def open_chdb(path: Path) -> "ClickHouseStore":
             f"the store at {path} cannot be opened ({first_line(error)}); "
             "if it is damaged, delete that folder: the next command makes it anew from the journal"
         ) from error
-    store = ClickHouseStore(client, suffix="")
-    store.settle()
+    try:
+        store = ClickHouseStore(client, suffix="")
+        store.settle()
+    except StoreError:
+        client.close()  # the engine is the only one of this process, and the next try needs it
+        raise
     return store
 
 
