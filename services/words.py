@@ -260,6 +260,7 @@ _CHINESE: Final = {
     "touchpoint": "接触",
     "training": "培训",
     "voiding": "作废",
+    "erasure": "抹除",
     # parts of a KPI
     "bookings": "成交额",
     "sales": "销售",

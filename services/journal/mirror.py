@@ -22,6 +22,7 @@ from services.journal.port import Cut, JournalError, Journalled, Letter, Refused
 from services.journal.sqlite import Intake, SqliteJournal
 from services.kafka.clients import partition_of
 from services.kafka.records import Decision, Origin, Read, Record, Sender, Stranger, read
+from services.sealing.vault import Vault
 
 _LOG: Final = logging.getLogger(__name__)
 _SHAPE: Final = "1"
@@ -67,7 +68,9 @@ class Mirror(SqliteJournal):
     KafkaJournal. Any thread may call ``take`` and ``catch_up``; those that read the file do not wait for them.
     """
 
-    def __init__(self, path: Path, source: Source, topic_id: str, *, patience_s: float = 10.0) -> None:
+    def __init__(
+        self, path: Path, source: Source, topic_id: str, *, patience_s: float = 10.0, vault: Vault | None = None
+    ) -> None:
         self._source = source
         self._taking = RLock()
         self._token = ""
@@ -75,13 +78,13 @@ class Mirror(SqliteJournal):
         """The numbers of the records that this process sent and waits for."""
         self._answers: dict[int, Answer] = {}
         """What became of them."""
-        super().__init__(path, patience_s=patience_s)
+        super().__init__(path, patience_s=patience_s, vault=vault)
         described = {"shape": _SHAPE, "topic": topic_id, "partitions": str(source.partitions)}
         if self._described() not in ({}, described):
             _LOG.warning("the mirror %s is of another topic or version and is made anew", path)
-            super().close()
+            self._close_file()
             remove(path)
-            super().__init__(path, patience_s=patience_s)
+            super().__init__(path, patience_s=patience_s, vault=vault)
         with self._writing() as db:
             db.executemany("INSERT OR REPLACE INTO mirrored VALUES (?, ?)", described.items())
         self._nexts: dict[int, int] = dict.fromkeys(range(source.partitions), 0)

@@ -19,6 +19,7 @@ import msgspec
 
 from events.corrections import EventVoided
 from events.envelope import Entry
+from events.erasures import SubjectErased
 from events.planning import CalendarDefined
 from services.journal.port import (
     Content,
@@ -31,7 +32,9 @@ from services.journal.port import (
     Tally,
     Verdict,
     conflict,
+    same,
 )
+from services.sealing.vault import Vault
 
 APPLICATION_ID: Final = 0x53414C45
 """``SALE``, in the file's header: it is one of ours."""
@@ -45,6 +48,8 @@ _LAST: Final = (1 << _PLACE_BITS) - 1
 _SOUGHT: Final = (CalendarDefined.TYPE, EventVoided.TYPE)
 """Types that are asked for by type; few events have them."""
 _IS_SOUGHT: Final = f"type IN {_SOUGHT}"  # of three or more, SQLite would build a set for every row inserted
+_IS_ERASURE: Final = f"type = '{SubjectErased.TYPE}'"
+_ERASURES: Final = f"CREATE INDEX IF NOT EXISTS erasures ON entries (tenant) WHERE {_IS_ERASURE}"
 
 # A place is (tenant's number << 40 | position): one integer key, so each tenant's entries lie together and in
 # order, appending touches the end of the file only, and rows of a few kB need no overflow pages.
@@ -109,13 +114,17 @@ def _in_a_sentence(path: Path) -> Iterator[None]:
 class SqliteJournal:
     """A Journal in the file at ``path``, which is created if it is missing.
 
-    ``read_only`` opens an existing journal for reading, beside the process that writes it. ``patience_s`` is how
-    long to wait while another process writes. Raises JournalError if the file is no journal, is from a newer
-    version, is damaged or cannot be opened.
+    ``vault`` seals what is personal; without one it is kept as it is told, which is for tests, and for carrying over
+    what was sealed elsewhere. It is closed with the journal. ``read_only`` opens an existing journal for reading,
+    beside the process that writes it. ``patience_s`` is how long to wait while another process writes. Raises
+    JournalError if the file is no journal, is from a newer version, is damaged or cannot be opened.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, patience_s: float = 10.0) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool = False, patience_s: float = 10.0, vault: Vault | None = None
+    ) -> None:
         self._path = path = path.absolute()
+        self._vault: Final = vault
         if read_only and not path.exists():
             raise JournalError(f"there is no journal at {path}; the first event that is told makes one")
         self._patience_s = patience_s
@@ -153,6 +162,7 @@ class SqliteJournal:
             if _is_new(db):
                 for statement in _SCHEMA:
                     db.execute(statement)
+            db.execute(_ERASURES)
 
     def _check_format(self, db: sqlite3.Connection) -> None:
         application, version = _number(db, "PRAGMA application_id"), _number(db, "PRAGMA user_version")
@@ -186,14 +196,37 @@ class SqliteJournal:
         return rows[0][0] << _PLACE_BITS if rows else 0
 
     def append(self, batch: Sequence[Content], refused: Sequence[Refused] = (), *, now_ms: int) -> list[Verdict]:
+        kept, kept_refused = self._sealed(batch, refused, now_ms)
         with self._writing() as db:
             intake = Intake(db)
-            intake.look_up(batch)
-            verdicts = [intake.take(told, now_ms) for told in batch]
-            for refusal in refused:
+            intake.look_up(kept)
+            verdicts = [intake.take(told, now_ms) for told in kept]
+            for refusal in kept_refused:
                 intake.refuse(refusal, now_ms)
             intake.write()
+        self._destroy(kept, verdicts, now_ms)
         return verdicts
+
+    def _sealed(
+        self, batch: Sequence[Content], refused: Sequence[Refused], now_ms: int
+    ) -> tuple[Sequence[Content], Sequence[Refused]]:
+        if self._vault is None:
+            return batch, refused
+        return self._vault.sealed(batch), self._vault.seal_refused(refused, now_ms)
+
+    def _destroy(self, batch: Sequence[Content], verdicts: Iterable[Verdict | None], now_ms: int) -> None:
+        """What was promised by erasures that are in the journal now."""
+        for told, verdict in zip(batch, verdicts, strict=True):
+            if told.type == SubjectErased.TYPE and self._vault is not None and verdict is not None:
+                self._vault.destroy(told.tenant, told.body, now_ms if told.recorded_ms is None else told.recorded_ms)
+
+    def opened(self, entry: Entry) -> Entry:
+        return entry if self._vault is None else self._vault.opened(entry)
+
+    @property
+    def vault(self) -> Vault | None:
+        """What seals and opens what is personal."""
+        return self._vault
 
     def read(self, tenant: str, after: int, limit: int) -> list[Entry]:
         base = self._base(tenant)
@@ -232,6 +265,8 @@ class SqliteJournal:
         last = base + (_LAST if upto is None else min(max(upto, 0), _LAST))
         if wanted <= set(_SOUGHT):
             where = f"INDEXED BY sought WHERE tenant = ?2 >> {_PLACE_BITS} AND {_IS_SOUGHT} "
+        elif wanted == {SubjectErased.TYPE}:
+            where = f"WHERE tenant = ?2 >> {_PLACE_BITS} AND {_IS_ERASURE} "
         else:
             where = "NOT INDEXED WHERE place > ?2 "
         where += "AND place <= ?3 AND type IN (SELECT value FROM json_each(?4)) ORDER BY place"
@@ -273,13 +308,19 @@ class SqliteJournal:
         base = self._base(tenant)
         which = "AND outcome IS NULL " if open_only else ""
         rows = self._rows(f"{_LETTER} WHERE place > ? AND place <= ? {which}ORDER BY place", base, base + _LAST)
-        return [_letter(tenant, row) for row in rows]
+        return [self._letter(tenant, row) for row in rows]
 
     def letter(self, tenant: str, number: int) -> Letter | None:
         if not 0 < number <= _LAST:
             return None
         rows = self._rows(f"{_LETTER} WHERE place = ?", self._base(tenant) + number)
-        return _letter(tenant, rows[0]) if rows else None
+        return self._letter(tenant, rows[0]) if rows else None
+
+    def _letter(self, tenant: str, row: Sequence[Any]) -> Letter:
+        letter = Letter(tenant=tenant, **dict(zip(Letter.__struct_fields__[1:], row, strict=True)))
+        if self._vault is None:
+            return letter
+        return msgspec.structs.replace(letter, body=self._vault.open_body("letters", tenant, letter.body) or b"")
 
     def close_letter(self, tenant: str, number: int, outcome: Literal["retried", "discarded"]) -> None:
         letter = self.letter(tenant, number)
@@ -293,17 +334,25 @@ class SqliteJournal:
 
     def keep(self, tenant: str, system: str, received_ms: int, raw: bytes, headers: Mapping[str, str]) -> int:
         sql = "INSERT INTO inbox (tenant, system, received_ms, headers, raw) VALUES (?, ?, ?, ?, ?)"
+        kept = self._sealed_raw(tenant, received_ms, raw)
         with self._writing() as db:
-            number = db.execute(sql, (tenant, system, received_ms, _json(dict(headers)), raw)).lastrowid
+            number = db.execute(sql, (tenant, system, received_ms, _json(dict(headers)), kept)).lastrowid
         assert number is not None, "an insert has a number"
         return number
 
     def inbox(self, tenant: str, after: int, limit: int) -> list[Delivery]:
         rows = self._rows(f"{_DELIVERY} WHERE tenant = ? AND number > ? ORDER BY number LIMIT ?", tenant, after, limit)
         return [
-            Delivery(tenant, number, system, received_ms, msgspec.json.decode(headers), raw)
+            Delivery(tenant, number, system, received_ms, msgspec.json.decode(headers), self._opened_raw(tenant, raw))
             for number, system, received_ms, headers, raw in rows
         ]
+
+    def _sealed_raw(self, tenant: str, received_ms: int, raw: bytes) -> bytes:
+        return raw if self._vault is None else self._vault.seal_body("inbox", tenant, received_ms, raw)
+
+    def _opened_raw(self, tenant: str, kept: bytes) -> bytes:
+        """What was delivered; nothing where its time is over."""
+        return kept if self._vault is None else self._vault.open_body("inbox", tenant, kept) or b""
 
     def prune(self, before_ms: int) -> int:
         with self._writing() as db:
@@ -314,6 +363,11 @@ class SqliteJournal:
         return deleted
 
     def close(self) -> None:
+        self._close_file()
+        if self._vault is not None:
+            self._vault.close()
+
+    def _close_file(self) -> None:
         with self._write_lock, self._read_lock, _in_a_sentence(self._path):
             self._connections.close()
 
@@ -373,7 +427,7 @@ class Intake:
             self._enter(told, standing, now_ms)
             return Verdict("accepted", standing.position)
         position, digest = first
-        if digest != told.digest:
+        if not same(digest, told):
             self.refuse(conflict(told, position), now_ms)
             return Verdict("conflict", position)
         standing.told += 1
@@ -431,10 +485,6 @@ def _number(db: sqlite3.Connection, sql: str) -> int:
     value = db.execute(sql).fetchone()[0]
     assert isinstance(value, int)
     return value
-
-
-def _letter(tenant: str, row: Sequence[Any]) -> Letter:
-    return Letter(tenant=tenant, **dict(zip(Letter.__struct_fields__[1:], row, strict=True)))
 
 
 def _json(value: object) -> str:
