@@ -7,6 +7,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.envelope import DEFAULT_TENANT
+from services.audit import Audit
 from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate
 from services.gateway.batcher import Batcher
@@ -36,6 +38,10 @@ class Gateway(msgspec.Struct, frozen=True):
     """Who posts; None where a worker elsewhere does."""
     kafka_prefix: str
     """What the names of the topics begin with."""
+    tenant: str = DEFAULT_TENANT
+    """Whose journal is meant where the caller is of none."""
+    audit: Audit | None = None
+    """Who notes who asked and changed what."""
     reader: Reader | None = None
     """Who asks the books; None where there is no store."""
     receiver: Receiver | None = None

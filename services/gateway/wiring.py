@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 
+from services.audit import Audit, audited
 from services.clock import now_ms
 from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate, is_loopback
@@ -77,6 +78,14 @@ def _served(
     settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
     store: Beside | None, past: str | None = None, *, gate: Gate | None = None, clock: Clock | None = None,
 ) -> Iterator[Application]:  # fmt: skip
+    with audited(settings) as audit:
+        yield from _with_audit(settings, journal, ingest, keys, host, follower, store, audit)
+
+
+def _with_audit(
+    settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
+    store: Readable | None, audit: Audit,
+) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
     reader = Reader(store, settings, past) if store is not None else None
     receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
@@ -91,6 +100,8 @@ def _served(
         metrics=metrics,
         follower=follower,
         kafka_prefix=settings.kafka_prefix,
+        tenant=settings.tenant,
+        audit=audit,
         reader=reader,
         receiver=receiver,
         screens=_screens(settings, journal, reader, boards, follower, clock) if reader is not None else None,

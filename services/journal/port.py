@@ -13,6 +13,10 @@ import msgspec
 from events.envelope import Entry, Told
 from events.personal import is_same
 
+Personal = Literal["open", "sealed", "erased", ""]
+"""What can be read of an event's personal fields: them; nothing here; nothing any more; there are none, or they were
+never sealed."""
+
 
 class JournalError(Exception):
     """The journal cannot do what was asked, and nothing of it was done. One sentence says why and what to do."""
@@ -167,6 +171,10 @@ class Journal(Protocol):
     def opened(self, entry: Entry) -> Entry:
         """An entry with its personal fields in their places, as far as they were not erased and the journal has their
         keys. For those who may read them, and never to be kept."""
+        ...
+
+    def personal(self, entry: Entry) -> Personal:
+        """What can be read here of an entry's personal fields."""
         ...
 
     def find(self, tenant: str, source: str, id_: str) -> Entry | None:

@@ -20,6 +20,7 @@ import msgspec
 from events.corrections import EventVoided
 from events.envelope import Entry
 from events.erasures import SubjectErased
+from events.personal import ERASED, token_of
 from events.planning import CalendarDefined
 from services.journal.port import (
     Content,
@@ -28,6 +29,7 @@ from services.journal.port import (
     JournalError,
     Journalled,
     Letter,
+    Personal,
     Refused,
     Tally,
     Verdict,
@@ -222,6 +224,12 @@ class SqliteJournal:
 
     def opened(self, entry: Entry) -> Entry:
         return entry if self._vault is None else self._vault.opened(entry)
+
+    def personal(self, entry: Entry) -> Personal:
+        if self._vault is not None:
+            return self._vault.state(entry)
+        token = token_of(entry)[1]
+        return "erased" if token == ERASED else "sealed" if token else ""
 
     @property
     def vault(self) -> Vault | None:

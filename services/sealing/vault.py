@@ -19,13 +19,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from events.envelope import Entry, Told, to_text
 from events.personal import ERASED, Parted, has_personal, opened_entry, part, sealed_body, sealed_digest, token_of
-from services.journal.port import Content, Journalled, Refused
+from services.journal.port import Content, Journalled, Personal, Refused
 from services.sealing.port import Slot, SubjectKeys
 
 Kind = Literal["inbox", "letters"]
 """What is kept by the day: deliveries of webhooks, bodies of dead letters."""
-State = Literal["open", "sealed", "erased", ""]
-"""What can be read of an entry's personal fields: them; nothing here; nothing any more; there are none."""
 
 _ENCRYPT: Final = slice(0, 32)
 _NONCES: Final = slice(32, 64)
@@ -54,7 +52,7 @@ class Vault:
 
     def __init__(self, keys: SubjectKeys, days: dict[Kind, int]) -> None:
         self.keys: Final = keys
-        self._days: Final = days
+        self.days: Final = days
         self._seen: dict[tuple[Kind, str], str] = {}
         """The day under which a tenant's bodies were sealed last."""
 
@@ -85,7 +83,7 @@ class Vault:
         personal = None if key is None else _opened(token, key, _bound(entry, subject))
         return entry if personal is None else opened_entry(entry, personal)
 
-    def state(self, entry: Entry) -> State:
+    def state(self, entry: Entry) -> Personal:
         """What can be read of an entry's personal fields."""
         subject, token = token_of(entry)
         if not token:
@@ -93,7 +91,7 @@ class Vault:
         slot = Slot(entry.tenant, subject)
         if token == ERASED or self.keys.is_erased(slot):
             return "erased"
-        return "sealed"
+        return "sealed" if self.opened(entry) is entry else "open"
 
     def seal_refused(self, refused: Sequence[Refused], now_ms: int) -> list[Refused]:
         """Refusals with their bodies sealed, for nobody knows what those hold."""
@@ -127,7 +125,7 @@ class Vault:
 
     def expire(self, kind: Kind, tenant: str, now_ms: int) -> int:
         """Destroys the keys of days that are over; how many."""
-        first_kept = to_text(max(now_ms - self._days[kind] * _DAY_MS, 0))[:_DAY]
+        first_kept = to_text(max(now_ms - self.days[kind] * _DAY_MS, 0))[:_DAY]
         return self.keys.expire(tenant, f"{kind}:", first_kept)
 
     def close(self) -> None:
