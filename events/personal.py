@@ -14,6 +14,7 @@ from events.base import SalesEvent
 from events.envelope import Entry, Told
 from events.fields import fields_of
 from events.vocabulary import BY_TYPE, EVENTS
+from events.words import is_name
 
 
 def personal_fields(event: type[SalesEvent]) -> tuple[str, ...]:
@@ -89,6 +90,20 @@ def subject_of(type_: str, body: dict[str, Any]) -> str:
     return f"{event.KIND}:{body['subject']}"
 
 
+def subject_told(raw: bytes) -> str:
+    """Whom something that is no valid event is plainly about; empty where that cannot be said."""
+    try:
+        told = _decode(raw)
+    except msgspec.MsgspecError:
+        return ""
+    event, data = BY_TYPE.get(str(told.get("type"))), told.get("data")
+    if event is None or event.TYPE not in PERSONAL or not isinstance(data, dict):
+        return ""
+    entity = [(event.KIND, event.ENTITY)] if event.ENTITY is not None else []
+    named = [(kind, data.get(field)) for kind, field in (*event.ABOUT, *entity)]
+    return next((f"{kind}:{id_}" for kind, id_ in named if is_name(id_)), "")
+
+
 def sealed_body(parted: Parted, token: str) -> bytes:
     """The event as a journal keeps it. However it came, sealed or not, it is the same to the bit."""
     body = parted.body
@@ -119,6 +134,14 @@ def is_same(first: bytes, told: bytes, clear: bytes | None) -> bool:
     if first in (told, clear):
         return True
     return GONE in (first[_BASE:], told[_BASE:]) and first[:_BASE] == told[:_BASE]
+
+
+def is_clear(type_: str, body: bytes) -> bool:
+    """Whether an event, as a journal keeps it, tells something personal that was never sealed."""
+    names = PERSONAL.get(type_, ())
+    return any(b'"%s":' % name.encode() in body for name in names) and any(
+        name in _decode(body)["data"] for name in names
+    )
 
 
 def token_of(entry: Entry) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from events.codec import InvalidEvent, decode, parse
 from events.envelope import Told, to_text
+from events.erasures import SubjectErased
 from events.personal import part
 from services.clock import now_ms
 from services.ingest import Currencies, refuse_reserved
@@ -56,7 +57,8 @@ def retry(workspace: Workspace, letter: Letter) -> str | None:
         raw = _parsed(letter)
         currency = Currencies(workspace.journal, workspace.settings.currency).of(str(raw["tenant"]))
         told = decode(raw, now_ms=now, currency=currency, importer=True)
-        refuse_reserved(told)
+        if told.type == SubjectErased.TYPE:
+            refuse_reserved(told)
     except InvalidEvent as error:
         return str(error)
     if (reason := _conflict(workspace, told)) is not None:

@@ -111,7 +111,12 @@ class Settings(BaseSettings):
         Field(description="File of the master key, for its owner only. Empty: master.key in the data folder."),
     ] = None
     letter_days: Annotated[
-        int, Field(ge=1, le=3650, description="How long what was refused can be read and told again.")
+        int,
+        Field(
+            ge=1,
+            le=3650,
+            description="How long what was refused can be read, if it names no subject.",
+        ),
     ] = 90
     audit_days: Annotated[int, Field(ge=1, le=3650, description="How long it is kept who asked and changed what.")] = 90
     inbox_days: Annotated[int, Field(ge=1, le=3650, description="How long raw input is kept.")] = 30

@@ -62,7 +62,21 @@ _CHINESE: Final = {
     "refused": "拒绝",
     "applied": "已入账",
     "lag": "滞后",
+    "subject": "对象",
+    "erased": "已抹除",
+    "sealed": "已封存",
+    "who": "谁",
+    "what": "内容",
     # sentences
+    "Destroy what is personal about {subjects}? This cannot be undone.": "销毁 {subjects} 的个人数据？此操作无法撤销。",
+    "{subject} was erased before, at {erased}": "{subject} 此前已于 {erased} 抹除",
+    "{subject} is erased, at {erased}": "{subject} 已于 {erased} 抹除",
+    "what systems sent raw can be read until {inbox}, what was refused until {letters}": (
+        "各系统发来的原文可读至 {inbox}，被拒绝的内容可读至 {letters}"
+    ),
+    "Nobody was erased.": "没有任何人被抹除。",
+    "Nobody has asked or changed anything yet.": "还没有任何查询或变更。",
+    "reading": "读取中",
     "Definition": "定义",
     "{n} days": "{n} 天",
     "from {moment}": "自 {moment} 起",

@@ -48,10 +48,8 @@ def erase(session: Session, subjects: tuple[str, ...], reason: str | None, yes: 
 
 def _erased(session: Session, each: dict[str, Any]) -> None:
     t = session.t
-    sentence = (
-        t("{subject} was erased before, at {erased}") if each["already"] else t("{subject} is erased, at {erased}")
-    )
-    session.say(show.printable(sentence.format(**each)))
+    before, now = t("{subject} was erased before, at {erased}"), t("{subject} is erased, at {erased}")
+    session.say(show.printable((before if each["already"] else now).format(**each)))
     if not each["already"]:
         until = t("what systems sent raw can be read until {inbox}, what was refused until {letters}")
         session.say(until.format(**each["raw_until"]))
@@ -104,12 +102,10 @@ def export(session: Session, name: str, into: Path | None) -> None:
 
 def _write(into: Path, found: dict[str, Any]) -> None:
     """A file that only its owner may read."""
-    import os
-
     try:
-        with open(os.open(into, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(found, file, ensure_ascii=False, indent=2)
-            file.write("\n")
+        into.touch(mode=0o600)
+        into.chmod(0o600)
+        into.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise Problem(f"{into} cannot be written: {error.strerror}", BAD_USAGE) from error
 

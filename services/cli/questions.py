@@ -342,16 +342,9 @@ def _history(session: Session, found: dict[str, Any]) -> None:
         session.say(t("Nothing is known of it."))
         return
     headings = [t(name) for name in ("position", "occurred", "recorded", "event", "what was told", "")]
+    places = ("position", "time", "recorded", "type")
     rows = [
-        [
-            str(each["position"]),
-            each["time"],
-            each["recorded"],
-            each["type"],
-            _told(session, each),
-            _fate(session, each),
-        ]
-        for each in found["events"]
+        [*(str(each[name]) for name in places), _told(session, each), _fate(session, each)] for each in found["events"]
     ]
     session.say(show.table(headings, rows, numbers=[0]))
     if found["postings"]:

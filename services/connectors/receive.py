@@ -6,6 +6,7 @@ What is kept before it is translated can be translated again, so nothing that is
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from threading import Lock
 from typing import Final
 
@@ -75,6 +76,8 @@ class Receiver:
             (hook.system, hook.tenant): mapping_for(hook.system, hook.tenant, settings.mappings)
             for hook in self._hooks.hooks
         }
+        self.mappings: Final = {place: digest_of(mapping) for place, mapping in self._mappings.items()}
+        """A digest of each mapping that is used, by system and tenant."""
         self._currency: Final = settings.currency
         self._recent: Final[dict[str, Recent]] = {}
         self._one_at_a_time: Final = Lock()
@@ -125,6 +128,11 @@ class Receiver:
         currency = currency_of(self._journal, hook.tenant, self._currency)
         mapping = self._mappings[hook.system, hook.tenant]
         return translated(hook.system, raw, mapping, BookState(recent, hook.source), Terms(hook.source, currency))
+
+
+def digest_of(mapping: HookMapping) -> str:
+    """What tells one mapping from another."""
+    return blake2b(mapping.model_dump_json().encode(), digest_size=12).hexdigest()
 
 
 def account_of(system: str, raw: bytes) -> str | None:

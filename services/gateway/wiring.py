@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 
-from services.audit import Audit, audited
+from services.audit import LOCAL, Audit, Change, audited
 from services.clock import now_ms
 from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate, is_loopback
@@ -89,6 +89,8 @@ def _with_audit(
     boards = Boards(settings.boards).all
     reader = Reader(store, settings, past) if store is not None else None
     receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
+    for (system, tenant), digest in receiver.mappings.items() if receiver is not None else ():
+        _note_mapping(audit, tenant, system, digest)
     metrics = Metrics(follower.behind if follower is not None else None)
     batcher = Batcher(ingest, metrics.committed)
     gateway = Gateway(
@@ -128,6 +130,13 @@ def _screens(
 
     asking = Asking(reader, clock, posted if follower is not None else None, health)
     return Screens(asking, boards, style(settings))
+
+
+def _note_mapping(audit: Audit, tenant: str, system: str, digest: str) -> None:
+    """That a mapping is another than when it was noted last."""
+    last = audit.last(tenant, "mapping.changed", "system", system)
+    if last is None or last["digest"] != digest:
+        audit.changed(Change("mapping.changed", tenant, LOCAL, {"system": system, "digest": digest}))
 
 
 def open_to(settings: Settings, host: str) -> Caller | None:

@@ -328,7 +328,7 @@ class SqliteJournal:
         letter = Letter(tenant=tenant, **dict(zip(Letter.__struct_fields__[1:], row, strict=True)))
         if self._vault is None:
             return letter
-        return msgspec.structs.replace(letter, body=self._vault.open_body("letters", tenant, letter.body) or b"")
+        return msgspec.structs.replace(letter, body=self._vault.open_body(tenant, letter.body) or b"")
 
     def close_letter(self, tenant: str, number: int, outcome: Literal["retried", "discarded"]) -> None:
         letter = self.letter(tenant, number)
@@ -360,7 +360,7 @@ class SqliteJournal:
 
     def _opened_raw(self, tenant: str, kept: bytes) -> bytes:
         """What was delivered; nothing where its time is over."""
-        return kept if self._vault is None else self._vault.open_body("inbox", tenant, kept) or b""
+        return kept if self._vault is None else self._vault.open_body(tenant, kept) or b""
 
     def prune(self, before_ms: int) -> int:
         with self._writing() as db:

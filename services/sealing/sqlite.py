@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -52,20 +52,18 @@ class SqliteSubjectKeys:
         self._lock = RLock()
         self._known: OrderedDict[Slot, bytes | None] = OrderedDict()
         self._version = self._destroyed = -1
-        with _in_a_sentence(path):
+        with ExitStack() as opened, _in_a_sentence(path):
             try:
                 make_private(path, "the subject keys")
             except KeysError as error:
                 raise SealingError(str(error)) from error
-            uri = f"{path.as_uri()}?mode=rw"
-            self._db = sqlite3.connect(
-                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S
-            )
-            try:
-                self._make_ready()
-            except BaseException:
-                self._db.close()
-                raise
+            self._db = opened.enter_context(closing(self._connect()))
+            self._make_ready()
+            opened.pop_all()
+
+    def _connect(self) -> sqlite3.Connection:
+        uri = f"{self._path.as_uri()}?mode=rw"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S)
 
     def _make_ready(self) -> None:
         db = self._db

@@ -18,7 +18,17 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from events.envelope import Entry, Told, to_text
-from events.personal import ERASED, Parted, has_personal, opened_entry, part, sealed_body, sealed_digest, token_of
+from events.personal import (
+    ERASED,
+    Parted,
+    has_personal,
+    opened_entry,
+    part,
+    sealed_body,
+    sealed_digest,
+    subject_told,
+    token_of,
+)
 from services.journal.port import Content, Journalled, Personal, Refused
 from services.sealing.port import Slot, SubjectKeys
 
@@ -29,7 +39,7 @@ _ENCRYPT: Final = slice(0, 32)
 _NONCES: Final = slice(32, 64)
 _NONCE: Final = 12
 _MARK: Final = b"\x89salestream sealed\n"
-"""What a sealed body begins with; then its day, ``2026-11-22``, the nonce and what is encrypted."""
+"""What a sealed body begins with; then whose key it needs, a line end, the nonce and what is encrypted."""
 _DAY: Final = len("2026-11-22")
 _DAY_MS: Final = 86_400_000
 
@@ -43,6 +53,14 @@ class _Erasure(msgspec.Struct):
     data: _Data
 
 
+class _Event(msgspec.Struct):
+    source: str
+    id: str
+    type: str
+    subject: str
+
+
+_event: Final = msgspec.json.Decoder(_Event).decode
 _erasure: Final = msgspec.json.Decoder(_Erasure).decode
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -94,13 +112,20 @@ class Vault:
         return "sealed" if self.opened(entry) is entry else "open"
 
     def seal_refused(self, refused: Sequence[Refused], now_ms: int) -> list[Refused]:
-        """Refusals with their bodies sealed, for nobody knows what those hold."""
+        """Refusals with their bodies sealed: under the key of whom they are plainly about, else by the day. Of whom was
+        erased nothing is kept."""
         return [
-            each
-            if not each.body or each.body.startswith(_MARK)
-            else msgspec.structs.replace(each, body=self.seal_body("letters", each.tenant, now_ms, each.body))
+            msgspec.structs.replace(each, body=self._seal_letter(each, now_ms)) if each.body else each
             for each in refused
         ]
+
+    def _seal_letter(self, refused: Refused, now_ms: int) -> bytes:
+        subject = subject_told(refused.body)
+        if not subject:
+            return self.seal_body("letters", refused.tenant, now_ms, refused.body)
+        slot = Slot(refused.tenant, subject)
+        key = self.keys.made([slot])[slot]
+        return b"" if key is None else _body_sealed(slot, key, refused.body)
 
     def seal_body(self, kind: Kind, tenant: str, at_ms: int, body: bytes) -> bytes:
         """A body under the key of its tenant and day, which is made with the day's first."""
@@ -108,20 +133,28 @@ class Vault:
         if self._seen.get((kind, tenant)) != day:
             self.expire(kind, tenant, at_ms)
             self._seen[kind, tenant] = day
-        slot = _of_day(kind, tenant, day)
+        slot = Slot(tenant, f"{kind}:{day}")
         key = self.keys.made([slot])[slot]
         assert key is not None, "days are not erased behind a fence"
-        nonce = secrets.token_bytes(_NONCE)
-        return _MARK + day.encode() + nonce + AESGCM(key[_ENCRYPT]).encrypt(nonce, body, slot.subject.encode())
+        return _body_sealed(slot, key, body)
 
-    def open_body(self, kind: Kind, tenant: str, body: bytes) -> bytes | None:
-        """A body as it came; None where its time is over. One that was never sealed is as it is."""
+    def open_body(self, tenant: str, body: bytes) -> bytes | None:
+        """A body as it came; None where its time is over, or whom it is about is erased. One that was never sealed is
+        as it is, but for personal fields of an event."""
         if not body.startswith(_MARK):
-            return body
-        rest = body[len(_MARK) :]
-        slot = _of_day(kind, tenant, rest[:_DAY].decode("ascii", "replace"))
+            return self._event_opened(tenant, body) if b'"sealed":"v1.' in body else body
+        name, _, kept = body[len(_MARK) :].partition(b"\n")
+        slot = Slot(tenant, name.decode("utf-8", "replace"))
         key = self.keys.key(slot)
-        return None if key is None else _decrypted(rest[_DAY:], key, slot.subject.encode())
+        return None if key is None else _decrypted(kept, key, _named(slot))
+
+    def _event_opened(self, tenant: str, body: bytes) -> bytes:
+        """The event of a conflict, which was sealed before it was refused."""
+        try:
+            told = _event(body)
+        except msgspec.MsgspecError:
+            return body
+        return self.opened(Entry(tenant, 0, 0, told.source, told.id, told.type, 0, told.subject, body)).body
 
     def expire(self, kind: Kind, tenant: str, now_ms: int) -> int:
         """Destroys the keys of days that are over; how many."""
@@ -133,8 +166,20 @@ class Vault:
         self.keys.close()
 
 
-def _of_day(kind: Kind, tenant: str, day: str) -> Slot:
-    return Slot(tenant, f"{kind}:{day}")
+def is_kept(body: bytes) -> bool:
+    """Whether a body is as a journal keeps it: sealed, an event in which what is personal is sealed, or nothing."""
+    return not body or body.startswith(_MARK) or b'"sealed":"v1.' in body
+
+
+def _body_sealed(slot: Slot, key: bytes, body: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    kept = nonce + AESGCM(key[_ENCRYPT]).encrypt(nonce, body, _named(slot))
+    return _MARK + slot.subject.encode() + b"\n" + kept
+
+
+def _named(slot: Slot) -> bytes:
+    """What a body belongs to, so that it can be opened nowhere else."""
+    return _encode((slot.tenant, slot.subject))
 
 
 def _sealed(told: Content, parted: Parted, keys: dict[Slot, bytes | None]) -> Journalled:

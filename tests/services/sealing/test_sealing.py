@@ -13,6 +13,7 @@ from events import codec
 from events.personal import ERASED, PERSONAL, SEALED
 from events.samples import full_sample, told
 from events.vocabulary import BY_TYPE
+from services.cli.app import main
 from services.journal.open import open_journal
 from services.journal.port import Refused
 from services.journal.sqlite import SqliteJournal
@@ -22,7 +23,18 @@ from services.sealing.port import Slot
 from services.settings import Settings
 from tests.services.sealing.conftest import CANARY, NOW, data, hits, lead
 
+REFUSED = Refused(
+    tenant="default",
+    reason="why",
+    body=json.dumps({"type": "lead.created", "data": data()}, ensure_ascii=False).encode(),
+)
+
 each_type = pytest.mark.parametrize("type_", sorted(PERSONAL))
+
+
+def moved(settings: Settings, target: Path) -> int:
+    there = f"sqlite://{target}"
+    return main(["--data", str(settings.data), "move", "--from", f"sqlite://{settings.journal_path}", "--to", there])
 
 
 def body(journal: SqliteJournal, position: int = 1, *, opened: bool = False) -> dict[str, object]:
@@ -89,7 +101,7 @@ def test_what_comes_after_an_erasure_is_not_kept(settings: Settings, journal: Sq
     assert body(journal, 3)[SEALED] == ERASED
     assert journal.vault is not None
     states = [journal.vault.state(entry) for entry in journal.read("default", 0, 9)]
-    assert states == ["erased", "", "erased", "sealed"]
+    assert states == ["erased", "", "erased", "open"]
     assert "contact" not in body(journal, 1, opened=True)["data"]  # type: ignore[operator]
     assert "contact" in body(journal, 4, opened=True)["data"]  # type: ignore[operator]
 
@@ -154,8 +166,8 @@ def test_an_export_told_again_is_a_duplicate_and_makes_the_same_journal(journal:
 
 def test_the_key_is_that_of_whom_it_is_about(journal: SqliteJournal) -> None:
     def answer(id_: str, **facts: str) -> object:
-        event = {"type": "survey.answered", "data": {"kind": "nps", "score": 9, "comment": CANARY} | facts}
-        return lead(id_, **event)
+        told = {"kind": "nps", "score": 9, "comment": CANARY} | facts
+        return lead(id_, type="survey.answered", data=told)
 
     journal.append(
         [answer("1", respondent_id="P-1", customer_id="C-1"), answer("2", customer_id="C-1"), answer("3")],  # type: ignore[list-item]
@@ -274,3 +286,69 @@ def test_an_entry_that_holds_the_word_is_not_mistaken(journal: SqliteJournal) ->
     assert journal.vault is not None
     assert (journal.vault.state(entry), journal.opened(entry)) == ("", entry)
     assert msgspec.json.decode(entry.body)["data"]["attributes"] == {"sealed": "v1.x"}
+
+
+class TestMove:
+    def test_what_was_kept_in_clear_is_sealed_on_its_way(self, settings: Settings, tmp_path: Path) -> None:
+        settings.data.mkdir()
+        with SqliteJournal(settings.journal_path) as clear:
+            clear.append([lead(), lead("e-2", lead_id="L-2", data=data("L-2"))], [REFUSED], now_ms=NOW)
+        target = tmp_path / "target.sqlite"
+
+        assert (
+            main(["--data", str(settings.data), "move", "--from", url(settings.journal_path), "--to", url(target)]) == 0
+        )
+
+        settings.journal_path.unlink()
+        target.rename(settings.journal_path)
+        assert hits(tmp_path, CANARY) == []
+        with open_journal(settings) as journal:
+            assert status(journal, lead()) == [("duplicate", 1)]
+            assert "contact" in body(journal, opened=True)["data"]  # type: ignore[operator]
+            letter = journal.letter("default", 1)
+            assert letter is not None
+            assert letter.body == REFUSED.body
+
+    def test_what_is_sealed_stays_as_it_is(self, settings: Settings, journal: SqliteJournal, tmp_path: Path) -> None:
+        journal.append([lead()], [REFUSED], now_ms=NOW)
+        journal.close()
+        target = tmp_path / "target.sqlite"
+
+        assert (
+            main(["--data", str(settings.data), "move", "--from", url(settings.journal_path), "--to", url(target)]) == 0
+        )
+
+        with SqliteJournal(settings.journal_path) as here, SqliteJournal(target) as there:
+            assert here.read("default", 0, 9) == there.read("default", 0, 9)
+            assert here.letters("default") == there.letters("default")
+        assert hits(tmp_path, CANARY) == []
+
+
+class TestLetters:
+    def test_a_refused_event_is_sealed_with_the_key_of_whom_it_is_about(self, journal: SqliteJournal) -> None:
+        journal.append([lead()], [REFUSED], now_ms=NOW)
+        journal.append([proof("default", "lead:L-1", NOW)], now_ms=NOW)
+        journal.append([], [REFUSED], now_ms=NOW)
+
+        assert [each.body for each in journal.letters("default")] == [b"", b""]
+
+    def test_a_conflict_shows_what_it_told(self, journal: SqliteJournal) -> None:
+        journal.append([lead(), lead(data=data(name="else"))], now_ms=NOW)
+
+        letter = journal.letter("default", 1)
+
+        assert letter is not None
+        assert json.loads(letter.body)["data"]["contact"]["name"] == "else"
+
+    @pytest.mark.parametrize("start", [b"\x89salestream sealed\nlead:L-1\n", b'{"sealed":"v1.'])
+    def test_nobody_smuggles_clear_text_past_the_seal(
+        self, start: bytes, settings: Settings, journal: SqliteJournal
+    ) -> None:
+        told = start + CANARY.encode()
+        journal.append([], [Refused(tenant="default", reason="why", body=told)], now_ms=NOW)
+        journal.keep("default", "hubspot", NOW, told, {})
+
+        assert hits(settings.data, CANARY) == []
+        letter, (delivery,) = journal.letter("default", 1), journal.inbox("default", 0, 9)
+        assert letter is not None
+        assert (letter.body, delivery.raw) == (told, told)
