@@ -18,8 +18,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+from services.journal.intake import Intake
 from services.journal.port import Cut, JournalError, Journalled, Letter, Refused, Tally, Verdict
-from services.journal.sqlite import Intake, SqliteJournal
+from services.journal.sqlite import SqliteJournal
 from services.kafka.clients import partition_of
 from services.kafka.records import Decision, Origin, Read, Record, Sender, Stranger, read
 from services.sealing.vault import Vault

@@ -22,6 +22,7 @@ from events.envelope import Entry
 from events.erasures import SubjectErased
 from events.personal import ERASED, token_of
 from events.planning import CalendarDefined
+from services.journal.intake import LAST, PLACE_BITS, Intake, as_json
 from services.journal.port import (
     Content,
     Cut,
@@ -33,8 +34,6 @@ from services.journal.port import (
     Refused,
     Tally,
     Verdict,
-    conflict,
-    same,
 )
 from services.sealing.vault import Vault
 
@@ -42,10 +41,6 @@ APPLICATION_ID: Final = 0x53414C45
 """``SALE``, in the file's header: it is one of ours."""
 FORMAT: Final = 1
 """The newest shape of the file that this version knows."""
-
-_PLACE_BITS: Final = 40
-_LAST: Final = (1 << _PLACE_BITS) - 1
-"""The highest position; also the mask that takes it out of a place."""
 
 _SOUGHT: Final = (CalendarDefined.TYPE, EventVoided.TYPE)
 """Types that are asked for by type; few events have them."""
@@ -81,8 +76,8 @@ _SCHEMA: Final = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {FORMAT}",
 )
-_ENTRY: Final = f"SELECT ?1, place & {_LAST}, recorded_ms, source, id, type, at_ms, subject, body FROM entries "
-_LETTER: Final = f"SELECT place & {_LAST}, recorded_ms, reason, field, body, origin, source, id, outcome FROM letters "
+_ENTRY: Final = f"SELECT ?1, place & {LAST}, recorded_ms, source, id, type, at_ms, subject, body FROM entries "
+_LETTER: Final = f"SELECT place & {LAST}, recorded_ms, reason, field, body, origin, source, id, outcome FROM letters "
 _DELIVERY: Final = "SELECT number, system, received_ms, headers, raw FROM inbox "
 
 _PROBLEMS: Final = {
@@ -195,7 +190,7 @@ class SqliteJournal:
     def _base(self, tenant: str) -> int:
         """The place before the tenant's first. Of an unknown tenant it is 0: a span in which nothing stands."""
         rows = self._rows("SELECT number FROM tenants WHERE name = ?", tenant)
-        return rows[0][0] << _PLACE_BITS if rows else 0
+        return rows[0][0] << PLACE_BITS if rows else 0
 
     def append(self, batch: Sequence[Content], refused: Sequence[Refused] = (), *, now_ms: int) -> list[Verdict]:
         kept, kept_refused = self._sealed(batch, refused, now_ms)
@@ -238,9 +233,9 @@ class SqliteJournal:
 
     def read(self, tenant: str, after: int, limit: int) -> list[Entry]:
         base = self._base(tenant)
-        above = base + min(max(after, 0), _LAST)
+        above = base + min(max(after, 0), LAST)
         sql = "WHERE place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
-        return self._entries(sql, tenant, above, base + _LAST, limit)
+        return self._entries(sql, tenant, above, base + LAST, limit)
 
     def read_shard(self, tenant: str, after: int, upto: int, shard: int, count: int) -> list[Entry]:
         """The entries above ``after`` up to ``upto`` of one of ``count`` shards of entities, and all voidings.
@@ -260,28 +255,28 @@ class SqliteJournal:
             "SELECT ?1, source, id, type, at_ms, subject, digest, body, recorded_ms FROM entries "
             "WHERE place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
         )
-        return list(starmap(Journalled, self._rows(sql, tenant, base + after, base + _LAST, limit)))
+        return list(starmap(Journalled, self._rows(sql, tenant, base + after, base + LAST, limit)))
 
     def entries(self, tenant: str, positions: Iterable[int]) -> list[Entry]:
         base = self._base(tenant)
-        places = [base + position for position in positions if 0 < position <= _LAST]
-        return self._entries("WHERE place IN (SELECT value FROM json_each(?2)) ORDER BY place", tenant, _json(places))
+        places = [base + position for position in positions if 0 < position <= LAST]
+        return self._entries("WHERE place IN (SELECT value FROM json_each(?2)) ORDER BY place", tenant, as_json(places))
 
     def of_type(self, tenant: str, types: Iterable[str], upto: int | None = None) -> list[Entry]:
         wanted = set(types)
         base = self._base(tenant)
-        last = base + (_LAST if upto is None else min(max(upto, 0), _LAST))
+        last = base + (LAST if upto is None else min(max(upto, 0), LAST))
         if wanted <= set(_SOUGHT):
-            where = f"INDEXED BY sought WHERE tenant = ?2 >> {_PLACE_BITS} AND {_IS_SOUGHT} "
+            where = f"INDEXED BY sought WHERE tenant = ?2 >> {PLACE_BITS} AND {_IS_SOUGHT} "
         elif wanted == {SubjectErased.TYPE}:
-            where = f"WHERE tenant = ?2 >> {_PLACE_BITS} AND {_IS_ERASURE} "
+            where = f"WHERE tenant = ?2 >> {PLACE_BITS} AND {_IS_ERASURE} "
         else:
             where = "NOT INDEXED WHERE place > ?2 "
         where += "AND place <= ?3 AND type IN (SELECT value FROM json_each(?4)) ORDER BY place"
-        return self._entries(where, tenant, base, last, _json(sorted(wanted)))
+        return self._entries(where, tenant, base, last, as_json(sorted(wanted)))
 
     def find(self, tenant: str, source: str, id_: str) -> Entry | None:
-        number = self._base(tenant) >> _PLACE_BITS
+        number = self._base(tenant) >> PLACE_BITS
         found = self._entries("WHERE tenant = ?2 AND source = ?3 AND id = ?4", tenant, number, source, id_)
         return found[0] if found else None
 
@@ -300,7 +295,7 @@ class SqliteJournal:
         return low
 
     def recorded_at(self, tenant: str, position: int) -> int | None:
-        if not 0 < position <= _LAST:
+        if not 0 < position <= LAST:
             return None
         rows = self._rows("SELECT recorded_ms FROM entries WHERE place = ?", self._base(tenant) + position)
         return rows[0][0] if rows else None
@@ -315,11 +310,11 @@ class SqliteJournal:
     def letters(self, tenant: str, open_only: bool = True) -> list[Letter]:
         base = self._base(tenant)
         which = "AND outcome IS NULL " if open_only else ""
-        rows = self._rows(f"{_LETTER} WHERE place > ? AND place <= ? {which}ORDER BY place", base, base + _LAST)
+        rows = self._rows(f"{_LETTER} WHERE place > ? AND place <= ? {which}ORDER BY place", base, base + LAST)
         return [self._letter(tenant, row) for row in rows]
 
     def letter(self, tenant: str, number: int) -> Letter | None:
-        if not 0 < number <= _LAST:
+        if not 0 < number <= LAST:
             return None
         rows = self._rows(f"{_LETTER} WHERE place = ?", self._base(tenant) + number)
         return self._letter(tenant, rows[0]) if rows else None
@@ -344,7 +339,7 @@ class SqliteJournal:
         sql = "INSERT INTO inbox (tenant, system, received_ms, headers, raw) VALUES (?, ?, ?, ?, ?)"
         kept = self._sealed_raw(tenant, received_ms, raw)
         with self._writing() as db:
-            number = db.execute(sql, (tenant, system, received_ms, _json(dict(headers)), kept)).lastrowid
+            number = db.execute(sql, (tenant, system, received_ms, as_json(dict(headers)), kept)).lastrowid
         assert number is not None, "an insert has a number"
         return number
 
@@ -388,102 +383,6 @@ class SqliteJournal:
         self.close()
 
 
-class _Standing(msgspec.Struct):
-    """Where a tenant stands while a batch is taken in."""
-
-    number: int
-    position: int
-    recorded_ms: int
-    told: int
-    duplicates: int
-    refused: int
-
-
-class Intake:
-    """A batch on its way into the journal, within its transaction."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-        self._standings: dict[str, _Standing] = {}
-        self._known: dict[tuple[str, str, str], tuple[int, bytes]] = {}
-        """Identity to position and digest of what stands."""
-        self._entries: list[tuple[Any, ...]] = []
-        self._letters: list[tuple[Any, ...]] = []
-
-    def look_up(self, batch: Sequence[Content]) -> None:
-        """Learns, with one query per source, which identities stand already."""
-        asked: dict[tuple[str, str], list[str]] = {}
-        for told in batch:
-            asked.setdefault((told.tenant, told.source), []).append(told.id)
-        sql = (
-            f"SELECT id, place & {_LAST}, digest FROM entries INDEXED BY identity "
-            "WHERE tenant = ? AND source = ? AND id IN (SELECT value FROM json_each(?))"
-        )
-        for (tenant, source), ids in asked.items():
-            for id_, position, digest in self._db.execute(sql, (self._standing(tenant).number, source, _json(ids))):
-                self._known[tenant, source, id_] = (position, digest)
-
-    def take(self, told: Content, now_ms: int) -> Verdict:
-        """Decides what becomes of an event that was looked up."""
-        standing = self._standing(told.tenant)
-        identity = (told.tenant, told.source, told.id)
-        first = self._known.get(identity)
-        if first is None:
-            standing.told += 1
-            standing.position += 1
-            self._known[identity] = (standing.position, told.digest)
-            self._enter(told, standing, now_ms)
-            return Verdict("accepted", standing.position)
-        position, digest = first
-        if not same(digest, told):
-            self.refuse(conflict(told, position), now_ms)
-            return Verdict("conflict", position)
-        standing.told += 1
-        standing.duplicates += 1
-        return Verdict("duplicate", position)
-
-    def _enter(self, told: Content, standing: _Standing, now_ms: int) -> None:
-        asked = now_ms if told.recorded_ms is None else told.recorded_ms
-        standing.recorded_ms = max(asked, standing.recorded_ms)
-        place = standing.number << _PLACE_BITS | standing.position
-        where = (place, standing.number, standing.recorded_ms)
-        self._entries.append(
-            (*where, told.source, told.id, told.type, told.at_ms, told.subject, told.digest, told.body)
-        )
-
-    def refuse(self, refusal: Refused, now_ms: int) -> None:
-        """Makes a dead letter."""
-        standing = self._standing(refusal.tenant)
-        standing.told += 1
-        standing.refused += 1
-        place = standing.number << _PLACE_BITS | standing.refused
-        why = (refusal.reason, refusal.field)
-        recorded_ms = now_ms if refusal.recorded_ms is None else refusal.recorded_ms
-        self._letters.append((place, recorded_ms, *why, refusal.body, refusal.origin, refusal.source, refusal.id))
-
-    def _standing(self, tenant: str) -> _Standing:
-        standing = self._standings.get(tenant)
-        if standing is None:
-            self._db.execute("INSERT OR IGNORE INTO tenants (name) VALUES (?)", (tenant,))
-            columns = "number, position, recorded_ms, told, duplicates, refused"
-            row = self._db.execute(f"SELECT {columns} FROM tenants WHERE name = ?", (tenant,)).fetchone()
-            standing = self._standings[tenant] = _Standing(*row)
-        return standing
-
-    def letters(self, tenant: str) -> int:
-        """How many refusals a tenant has, with those of this batch."""
-        return self._standing(tenant).refused
-
-    def write(self) -> None:
-        """Puts everything into the file."""
-        self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._entries)
-        self._db.executemany("INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", self._letters)
-        self._db.executemany(
-            "UPDATE tenants SET position = ?, recorded_ms = ?, told = ?, duplicates = ?, refused = ? WHERE number = ?",
-            [(s.position, s.recorded_ms, s.told, s.duplicates, s.refused, s.number) for s in self._standings.values()],
-        )
-
-
 def _is_new(db: sqlite3.Connection) -> bool:
     """Nothing is in the file yet: it was just made, or its maker died at once."""
     return not _number(db, "PRAGMA application_id") and not _number(db, "SELECT count(*) FROM sqlite_master")
@@ -493,7 +392,3 @@ def _number(db: sqlite3.Connection, sql: str) -> int:
     value = db.execute(sql).fetchone()[0]
     assert isinstance(value, int)
     return value
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -295,9 +295,7 @@ class TestMove:
             clear.append([lead(), lead("e-2", lead_id="L-2", data=data("L-2"))], [REFUSED], now_ms=NOW)
         target = tmp_path / "target.sqlite"
 
-        assert (
-            main(["--data", str(settings.data), "move", "--from", url(settings.journal_path), "--to", url(target)]) == 0
-        )
+        assert moved(settings, target) == 0
 
         settings.journal_path.unlink()
         target.rename(settings.journal_path)
@@ -314,9 +312,7 @@ class TestMove:
         journal.close()
         target = tmp_path / "target.sqlite"
 
-        assert (
-            main(["--data", str(settings.data), "move", "--from", url(settings.journal_path), "--to", url(target)]) == 0
-        )
+        assert moved(settings, target) == 0
 
         with SqliteJournal(settings.journal_path) as here, SqliteJournal(target) as there:
             assert here.read("default", 0, 9) == there.read("default", 0, 9)
