@@ -14,7 +14,7 @@ import msgspec
 
 from services.connectors.hooks import Hook, Hooks, load_hooks
 from services.connectors.known import State
-from services.connectors.library import mapping_for
+from services.connectors.library import mapping_for, text_for
 from services.connectors.mapping import HookMapping
 from services.connectors.payload import parse
 from services.connectors.port import Translation, Unreadable, Untrusted
@@ -76,8 +76,11 @@ class Receiver:
             (hook.system, hook.tenant): mapping_for(hook.system, hook.tenant, settings.mappings)
             for hook in self._hooks.hooks
         }
-        self.mappings: Final = {place: digest_of(mapping) for place, mapping in self._mappings.items()}
-        """A digest of each mapping that is used, by system and tenant."""
+        self.mappings: Final = {
+            (system, tenant): blake2b(text_for(system, tenant, settings.mappings)[1], digest_size=12).hexdigest()
+            for system, tenant in self._mappings
+        }
+        """A digest of the file of each mapping that is used, by system and tenant."""
         self._currency: Final = settings.currency
         self._recent: Final[dict[str, Recent]] = {}
         self._one_at_a_time: Final = Lock()
@@ -128,11 +131,6 @@ class Receiver:
         currency = currency_of(self._journal, hook.tenant, self._currency)
         mapping = self._mappings[hook.system, hook.tenant]
         return translated(hook.system, raw, mapping, BookState(recent, hook.source), Terms(hook.source, currency))
-
-
-def digest_of(mapping: HookMapping) -> str:
-    """What tells one mapping from another."""
-    return blake2b(mapping.model_dump_json().encode(), digest_size=12).hexdigest()
 
 
 def account_of(system: str, raw: bytes) -> str | None:
