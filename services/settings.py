@@ -108,7 +108,9 @@ class Settings(BaseSettings):
     ] = SecretStr("")
     master_key_file: Annotated[
         Path | None,
-        Field(description="File of the master key, for its owner only. Empty: master.key in the data folder."),
+        Field(
+            description="File of the master key, for its owner only. Empty: master.key beside the keys that it wraps."
+        ),
     ] = None
     letter_days: Annotated[
         int,
@@ -235,7 +237,7 @@ class Settings(BaseSettings):
     @property
     def master_key_path(self) -> Path:
         """The file of the master key."""
-        return self.master_key_file or self.data / "master.key"
+        return self.master_key_file or self.subject_keys_path.with_name("master.key")
 
     @property
     def audit_path(self) -> Path:

@@ -360,9 +360,11 @@ _CHINESE: Final = {
     "Empty: subjects.sqlite in the data folder.": (
         "个人数据密钥的位置：sqlite:///路径，须在所有进程共用的磁盘上；留空则为数据目录中的 subjects.sqlite。"
     ),
-    "Key that wraps the keys of personal data: 32 bytes in base64.": "加密各个人数据密钥的主密钥：base64 编码的 32 字节。",
-    "File of the master key, for its owner only. Empty: master.key in the data folder.": (
-        "主密钥文件，只允许其所有者读取；留空则为数据目录中的 master.key。"
+    "Key that wraps the keys of personal data: 32 bytes in base64.": (
+        "加密各个人数据密钥的主密钥：base64 编码的 32 字节。"
+    ),
+    "File of the master key, for its owner only. Empty: master.key beside the keys that it wraps.": (
+        "主密钥文件，只允许其所有者读取；留空则为其所加密的密钥旁边的 master.key。"
     ),
     "How long what was refused can be read, if it names no subject.": "被拒绝且未指明对象的内容可读取的天数。",
     "How long it is kept who asked and changed what.": "谁查询、谁变更了什么的记录保留天数。",

@@ -12,6 +12,11 @@ def open_vault(settings: Settings) -> Vault:
 
     The first one in a folder makes the master key too; where there are subject keys already, it must be there.
     """
+    if settings.on_kafka and not settings.subject_keys:
+        raise SealingError(
+            "a journal on Kafka has several processes, which need the same keys of personal data; name one file for them "
+            "with SALESTREAM_SUBJECT_KEYS, such as sqlite:///var/lib/salestream/subjects.sqlite"
+        )
     try:
         path = settings.subject_keys_path
     except ValueError as error:
