@@ -14,7 +14,7 @@ def open_vault(settings: Settings) -> Vault:
     """
     if settings.on_kafka and not settings.subject_keys:
         raise SealingError(
-            "a journal on Kafka has several processes, which need the same keys of personal data; name one file for them "
+            "a journal on Kafka has several processes, which need the same keys of personal data; name one for all "
             "with SALESTREAM_SUBJECT_KEYS, such as sqlite:///var/lib/salestream/subjects.sqlite"
         )
     try:
