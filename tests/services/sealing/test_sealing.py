@@ -1,6 +1,7 @@
 """What is personal is sealed before it is kept, and stays one event however often it is told."""
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -348,3 +349,16 @@ class TestLetters:
         letter, (delivery,) = journal.letter("default", 1), journal.inbox("default", 0, 9)
         assert letter is not None
         assert (letter.body, delivery.raw) == (told, told)
+
+
+def test_nothing_but_what_opens_journals_makes_one_that_is_written() -> None:
+    """A journal without a vault keeps what is personal in clear, so nobody else may make one."""
+    allowed = {"services/journal/open.py", "services/cli/growing.py"}
+    root = Path(__file__).parents[3]
+    made = {
+        str(path.relative_to(root)): line
+        for path in (root / "services").rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if re.search(r"\b(Sqlite|Kafka)Journal\(", line) and "class " not in line and "read_only=True" not in line
+    }
+    assert set(made) == allowed, made
