@@ -240,9 +240,9 @@ class Settings(BaseSettings):
         return self.master_key_file or self.subject_keys_path.with_name("master.key")
 
     @property
-    def audit_path(self) -> Path:
+    def trail_path(self) -> Path:
         """The file of who asked and changed what."""
-        return self.data / "audit.sqlite"
+        return self.data / "trail.sqlite"
 
     @property
     def store_path(self) -> Path:

@@ -54,7 +54,7 @@ ERRORS: Final = {
     "services.processor.parallel:HelperFailed": FAILED,
     "services.journal.port:JournalError": FAILED,
     "services.keys.port:KeysError": FAILED,
-    "services.audit:AuditError": FAILED,
+    "services.trail:AuditError": FAILED,
     "services.worker.worker:WorkerFailed": FAILED,
     "services.export.formats:ExportError": FAILED,
     "services.export.dispute:DisputeError": BAD_USAGE,

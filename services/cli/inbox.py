@@ -143,7 +143,7 @@ def prune(session: Session) -> None:
 
 def _note(workspace: "Workspace", made: "Plan") -> None:
     """In the audit journal."""
-    from services.audit import LOCAL, Change, audited
+    from services.trail import LOCAL, Change, audited
 
     counts = {"deliveries": made.deliveries, "voided": len(made.voided), "told": len(made.told)}
     with audited(workspace.settings) as audit:

@@ -136,7 +136,7 @@ def rotate(session: Session, prefix: str, keep: int) -> int:
 
 def _note(session: Session, what: str, key: "Key") -> None:
     """In the audit journal of the key's tenant."""
-    from services.audit import LOCAL, Change, audited
+    from services.trail import LOCAL, Change, audited
 
     with audited(session.settings) as audit:
         audit.changed(Change(what, key.tenant, LOCAL, {"prefix": key.prefix, "scopes": list(key.scopes)}))

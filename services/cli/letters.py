@@ -140,7 +140,7 @@ def discard(session: Session, which: tuple[str, ...]) -> None:
 
 def _note(workspace: "Workspace", what: str, numbers: list[int]) -> None:
     """In the audit journal, with the numbers of the letters."""
-    from services.audit import LOCAL, Change, audited
+    from services.trail import LOCAL, Change, audited
 
     if numbers:
         with audited(workspace.settings) as audit:

@@ -22,7 +22,7 @@ def erase(session: Session, subjects: tuple[str, ...], reason: str | None, yes: 
     No number changes. The journal keeps that it was done; what is told later about them is kept without what is
     personal. It cannot be undone.
     """
-    from services.audit import Change, audited
+    from services.trail import Change, audited
     from services.clock import now_ms
     from services.sealing.subjects import erase as run
     from services.sealing.subjects import subject_named
@@ -80,7 +80,7 @@ def export(session: Session, name: str, into: Path | None) -> None:
 
     Its events on both clocks, with what is personal, and what was sent or refused and mentions its id.
     """
-    from services.audit import Change, audited
+    from services.trail import Change, audited
     from services.sealing.subjects import export as run
     from services.sealing.subjects import subject_named
 

@@ -23,7 +23,7 @@ def trail(session: Session, types: tuple[str, ...], limit: int) -> None:
 
     Works while another process owns the data folder. Entries are kept for SALESTREAM_AUDIT_DAYS days.
     """
-    from services.audit import audited
+    from services.trail import audited
 
     settings = session.settings
     with audited(settings) as kept:

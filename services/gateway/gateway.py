@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.envelope import DEFAULT_TENANT
-from services.audit import Audit
+from services.trail import Audit
 from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate
 from services.gateway.batcher import Batcher

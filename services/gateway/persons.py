@@ -10,7 +10,7 @@ from starlette.responses import Response
 from events.codec import InvalidEvent
 from events.strict_json import NotStrict, parse
 from projections.question import BadQuestion
-from services.audit import TYPES, AuditError, Change
+from services.trail import TYPES, AuditError, Change
 from services.clock import now_ms
 from services.gateway.access import Caller
 from services.gateway.gateway import Gateway, Route
@@ -154,7 +154,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET",
-        path="/api/audit",
+        path="/api/trail",
         scope="admin",
         handler=audit,
         summary="Who asked and changed what",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 
-from services.audit import LOCAL, Audit, Change, audited
+from services.trail import LOCAL, Audit, Change, audited
 from services.clock import now_ms
 from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate, is_loopback
@@ -79,15 +79,16 @@ def _served(
     store: Beside | None, past: str | None = None, *, gate: Gate | None = None, clock: Clock | None = None,
 ) -> Iterator[Application]:  # fmt: skip
     with audited(settings) as audit:
-        yield from _with_audit(settings, journal, ingest, keys, host, follower, store, audit)
+        gate = gate or Gate(keys, open_to(settings, host))
+        yield from _with_audit(settings, journal, ingest, gate, follower, store, past, audit, clock)
 
 
 def _with_audit(
-    settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
-    store: Readable | None, audit: Audit,
+    settings: Settings, journal: Journal, ingest: Ingest, gate: Gate, follower: Follower | None,
+    store: Beside | None, past: str | None, audit: Audit, clock: Clock | None,
 ) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
-    reader = Reader(store, settings, past) if store is not None else None
+    reader = Reader(store, settings, past, journal.opened) if store is not None else None
     receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
     for (system, tenant), digest in receiver.mappings.items() if receiver is not None else ():
         _note_mapping(audit, tenant, system, digest)
@@ -96,7 +97,7 @@ def _with_audit(
     gateway = Gateway(
         journal=journal,
         batcher=batcher,
-        gate=gate or Gate(keys, open_to(settings, host)),
+        gate=gate,
         rates=Rates(settings.rate_events_per_s),
         bodies=Bodies(settings.body_timeout_s),
         metrics=metrics,

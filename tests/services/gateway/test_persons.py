@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as settings_
 from hypothesis import strategies as st
 
-from services.audit import Audit, Change
+from services.trail import Audit, Change
 from services.clock import now_ms
 from services.gateway.app import ROUTES
 from services.gateway.wiring import embedded
@@ -96,7 +96,7 @@ def test_another_tenants_person_is_nobody(call: Call) -> None:
     assert SECRET in theirs.text
     assert CANARY not in theirs.text
     assert SECRET not in mine.text
-    for path in ("/api/subject?subject=lead:L-1&tenant=other", "/api/audit?tenant=other"):
+    for path in ("/api/subject?subject=lead:L-1&tenant=other", "/api/trail?tenant=other"):
         assert call("GET", path, "admin").status_code == 400
 
 
@@ -117,13 +117,13 @@ def test_another_tenants_person_is_nobody(call: Call) -> None:
     ],
 )
 def test_what_names_nobody_erases_nobody(call: Call, body: bytes) -> None:
-    before = len(call("GET", "/api/audit?type=subject.erased", "admin").json())
+    before = len(call("GET", "/api/trail?type=subject.erased", "admin").json())
 
     answer = call("POST", "/api/erasures", "erase", content=body)
 
     assert answer.status_code == 400, answer.text
     assert "allowed" in answer.json()["detail"]
-    assert len(call("GET", "/api/audit?type=subject.erased", "admin").json()) == before
+    assert len(call("GET", "/api/trail?type=subject.erased", "admin").json()) == before
 
 
 def test_an_erasure_cannot_be_told_as_an_event(call: Call) -> None:
@@ -142,7 +142,7 @@ def test_who_asked_what_is_noted(call: Call) -> None:
         call("GET", "/api/kpis/revenue?grain=total")
     call("GET", "/api/kpis/nonsense")
 
-    noted = call("GET", "/api/audit?type=question.asked&limit=1000", "admin").json()
+    noted = call("GET", "/api/trail?type=question.asked&limit=1000", "admin").json()
     asked = [each["data"] for each in noted if each["data"]["route"] == "/api/kpis/{id}"]
 
     counts = Counter[tuple[str, int, bool]]()
@@ -151,7 +151,7 @@ def test_who_asked_what_is_noted(call: Call) -> None:
     assert counts["/api/kpis/revenue?grain=total", 200, False] == 3
     assert counts["/api/kpis/nonsense", 400, True] == 1
     assert all(len(each["who"]) == 12 for each in asked)
-    assert call("GET", "/api/audit?type=question.asked", "admin", "other").text.count("nonsense") == 0
+    assert call("GET", "/api/trail?type=question.asked", "admin", "other").text.count("nonsense") == 0
 
 
 SNIPPETS = (
@@ -189,9 +189,9 @@ def test_whatever_is_asked_is_answered_or_refused(
 
 class TestAudit:
     def test_it_is_bounded_and_for_its_owner_only(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("services.audit.MOST", 5)
-        monkeypatch.setattr("services.audit.WAITING", 3)
-        audit = Audit(tmp_path / "audit.sqlite", days=1)
+        monkeypatch.setattr("services.trail.MOST", 5)
+        monkeypatch.setattr("services.trail.WAITING", 3)
+        audit = Audit(tmp_path / "trail.sqlite", days=1)
         for number in range(9):
             audit.changed(Change("key.created", "default", "local", {"n": number}))
         assert [each["data"]["n"] for each in audit.entries("default")] == [4, 5, 6, 7, 8]
@@ -203,14 +203,14 @@ class TestAudit:
             ("0000", 1), ("1111", 1), ("2222", 1), ("more", 6),
         ]  # fmt: skip
         assert max(len(each["asked"]) for each in asked) == 500
-        assert (tmp_path / "audit.sqlite").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "trail.sqlite").stat().st_mode & 0o777 == 0o600
         audit.close()
 
     def test_questions_are_written_without_being_asked_for(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("services.audit.WITHIN_S", 0.01)
-        audit, other = Audit(tmp_path / "audit.sqlite", days=1), Audit(tmp_path / "audit.sqlite", days=1)
+        monkeypatch.setattr("services.trail.WITHIN_S", 0.01)
+        audit, other = Audit(tmp_path / "trail.sqlite", days=1), Audit(tmp_path / "trail.sqlite", days=1)
         audit.asked(tenant="t", who="k", route="/r", asked="?", status=200, cut=7)
         deadline = time.monotonic() + 10
         while not other.entries("t") and time.monotonic() < deadline:

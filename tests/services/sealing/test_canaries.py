@@ -132,7 +132,7 @@ def test_nothing_personal_is_in_clear_and_the_erased_are_gone(tmp_path: Path, ho
         erased = [server.http.post("/api/erasures", json=each).json() for each in gone]
         shown = server.http.get("/api/history/lead/S-950").json()
         kept = server.http.get("/api/history/lead/S-951").json()
-        audit = server.http.get("/api/audit", params={"type": "subject.erased"}).json()
+        audit = server.http.get("/api/trail", params={"type": "subject.erased"}).json()
         logs.write_text(server.end().err, "utf-8")
 
     before = run(folder, "--json", "digest").json

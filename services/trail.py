@@ -189,7 +189,7 @@ class Audit:
 @contextmanager
 def audited(settings: Settings) -> Iterator[Audit]:
     """The audit journal of a data folder. Raises AuditError."""
-    with closing(Audit(settings.audit_path, settings.audit_days)) as audit:
+    with closing(Audit(settings.trail_path, settings.audit_days)) as audit:
         yield audit
 
 
