@@ -65,10 +65,12 @@ async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
 
     def work(books: Books) -> Response:
         """Answered, unless the caller has what stands at the cut already."""
-        tag = f'W/"{books.cut(asked.as_of).position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}"'
+        position = books.cut(asked.as_of).position
+        tag = f'W/"{position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}"'
+        headers = {"ETag": tag, CUT: str(position)}
         if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers={"ETag": tag})
-        return sent(request, asked, books.ask(asked), page, media, {"ETag": tag})
+            return Response(status_code=304, headers=headers)
+        return sent(request, asked, books.ask(asked), page, media, headers)
 
     return await read(gateway, caller, work)
 

@@ -148,7 +148,7 @@ def test_who_asked_what_is_noted(call: Call) -> None:
     counts = Counter[tuple[str, int, bool]]()
     for each in asked:
         counts[each["asked"], each["status"], each["cut"] is None] += each["count"]
-    assert counts["/api/kpis/revenue?grain=total", 200, False] == 3
+    assert counts["/api/kpis/revenue?grain=total", 200, False] == 3, counts
     assert counts["/api/kpis/nonsense", 400, True] == 1
     assert all(len(each["who"]) == 12 for each in asked)
     assert call("GET", "/api/trail?type=question.asked", "admin", "other").text.count("nonsense") == 0
