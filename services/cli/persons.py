@@ -22,10 +22,10 @@ def erase(session: Session, subjects: tuple[str, ...], reason: str | None, yes: 
     No number changes. The journal keeps that it was done; what is told later about them is kept without what is
     personal. It cannot be undone.
     """
-    from services.trail import Change, audited
     from services.clock import now_ms
     from services.sealing.subjects import erase as run
     from services.sealing.subjects import subject_named
+    from services.trail import Change, audited
 
     named = list(dict.fromkeys(map(subject_named, subjects)))
     question = session.t("Destroy what is personal about {subjects}? This cannot be undone.")
@@ -80,9 +80,9 @@ def export(session: Session, name: str, into: Path | None) -> None:
 
     Its events on both clocks, with what is personal, and what was sent or refused and mentions its id.
     """
-    from services.trail import Change, audited
     from services.sealing.subjects import export as run
     from services.sealing.subjects import subject_named
+    from services.trail import Change, audited
 
     named = subject_named(name)
     with session.workspace() as workspace, audited(workspace.settings) as audit:

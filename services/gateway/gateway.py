@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.envelope import DEFAULT_TENANT
-from services.trail import Audit
 from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate
 from services.gateway.batcher import Batcher
@@ -19,6 +18,7 @@ from services.gateway.rate import Rates
 from services.gateway.reader import Reader
 from services.journal.port import Journal
 from services.keys.port import Scope
+from services.trail import Audit
 from services.wallboard.stream import Screens
 
 ANYBODY: Final = Caller("anybody", None)

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from events.codec import InvalidEvent
 from events.strict_json import NotStrict, parse
 from projections.question import BadQuestion
-from services.trail import TYPES, AuditError, Change
 from services.clock import now_ms
 from services.gateway.access import Caller
 from services.gateway.gateway import Gateway, Route
@@ -20,6 +19,7 @@ from services.journal.port import JournalError
 from services.journal.sqlite import SqliteJournal
 from services.sealing.port import SealingError
 from services.sealing.subjects import BadSubject, erase, export, subject_named
+from services.trail import TYPES, AuditError, Change
 
 _encode: Final = msgspec.json.Encoder().encode
 _MAX_BYTES: Final = 4096

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 
-from services.trail import LOCAL, Audit, Change, audited
 from services.clock import now_ms
 from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate, is_loopback
@@ -22,6 +21,7 @@ from services.keys.port import KeyStore
 from services.settings import Settings
 from services.store.beside import Beside
 from services.store.open import open_store
+from services.trail import LOCAL, Audit, Change, audited
 from services.wallboard.board import Board, Boards
 from services.wallboard.frame import Clock, Health
 from services.wallboard.pulse import Pulse

@@ -14,7 +14,7 @@ from projections.answer import as_json
 from projections.catalogue import KPIS
 from projections.question import question
 from services.books import Books
-from services.journal.port import Cut, Journal
+from services.journal.port import Cut
 from services.store.port import Store
 
 _CHUNK: Final = 1 << 16

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import settings as settings_
 from hypothesis import strategies as st
 
-from services.trail import Audit, Change
 from services.clock import now_ms
 from services.gateway.app import ROUTES
 from services.gateway.wiring import embedded
@@ -22,6 +21,7 @@ from services.keys.port import SCOPES, Scope
 from services.keys.sqlite import SqliteKeys
 from services.keys.tokens import create
 from services.settings import Settings
+from services.trail import Audit, Change
 from services.workspace import Workspace
 from tests.services.sealing.conftest import CANARY, data
 
