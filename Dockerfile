@@ -15,7 +15,7 @@ RUN pip install --no-build-isolation --no-deps .
 
 FROM python:3.11.14-slim-bookworm
 RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin salestream \
-    && install --directory --owner=salestream --group=salestream --mode=0750 /data
+    && install --directory --owner=salestream --group=salestream --mode=0750 /data /keys
 COPY --from=build /opt/salestream /opt/salestream
 ENV PATH=/opt/salestream/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -38,6 +38,9 @@ class SalesEvent:
     """The kind of entity whose history it belongs to."""
     ENTITY: ClassVar[str | None] = None
     """The field that names the entity; None where each event is an entity of its own."""
+    ABOUT: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Whom its personal fields are about: kinds, and the fields that name them, of which the first that is told counts.
+    Where none is told, and where nothing is said here, it is the entity."""
 
     attributes: Attributes | None = None
     """Free dimensions of your own."""

@@ -28,6 +28,7 @@ from events.envelope import (
     to_text,
 )
 from events.fields import fields_of
+from events.personal import ERASED, PERSONAL, SEALED, TOKEN
 from events.refusals import refusal, shown
 from events.upcasts import UPCASTS, upcast
 from events.vocabulary import EVENTS
@@ -126,6 +127,8 @@ def decode(told: dict[str, Any], *, now_ms: int, currency: str, importer: bool =
     tenant = _tenant(told)
     extensions = _extensions(told)
     data, content = _valid(told, form)
+    if SEALED in extensions:
+        _check_sealed(extensions[SEALED], form, content)
     assumed = _assumed(told)
     digest = _digest(form, at_ms, content, assumed)
     if _settle_money(data, content, form.money, currency) or assumed:
@@ -200,6 +203,15 @@ def _extensions(told: dict[str, Any]) -> dict[str, str | int | bool]:
     return kept
 
 
+def _check_sealed(token: Any, form: _Form, content: dict[str, Any]) -> None:
+    """Personal fields of an exported event, sealed as the journal had them."""
+    marked = PERSONAL.get(form.event.TYPE, ())
+    if not isinstance(token, str) or (token != ERASED and not TOKEN.match(token)) or not marked:
+        raise InvalidEvent(SEALED, "is not as a journal seals personal fields; allowed: absent")
+    if beside := [name for name in marked if name in content]:
+        raise InvalidEvent(SEALED, f"stands beside data.{beside[0]}; allowed: one of them")
+
+
 def _extension(name: str, value: Any) -> str | int | bool:
     if name == "inferred":
         # Kafka and HTTP headers carry text only.
@@ -207,6 +219,8 @@ def _extension(name: str, value: Any) -> str | int | bool:
         if isinstance(flag, bool):
             return flag
         raise InvalidEvent(name, _given(value, "true or false"))
+    if name == SEALED and isinstance(value, str):
+        return value
     if is_name(value) or isinstance(value, bool) or (type(value) is int and -(2**31) <= value < 2**31):
         return value  # type: ignore[no-any-return]
     raise InvalidEvent(name, f"is not allowed so; allowed: {NAME_WORDS}, true, false or a 32-bit integer")

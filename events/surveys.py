@@ -19,6 +19,11 @@ class SurveyAnswered(Dimensioned):
     TYPE: ClassVar[str] = "survey.answered"
     ZH: ClassVar[str] = "问卷回答"
     KIND: ClassVar[str] = "survey"
+    ABOUT: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("respondent", "respondent_id"),
+        ("customer", "customer_id"),
+        ("deal", "deal_id"),
+    )
 
     kind: Literal["csat", "nps", "collaboration", "training"]
     score: Score

@@ -7,6 +7,7 @@ from events import (
     corrections,
     customers,
     deals,
+    erasures,
     leads,
     orders,
     people,
@@ -27,6 +28,7 @@ EVENTS: Final[tuple[type[SalesEvent], ...]] = (
     *people.EVENTS,
     *planning.EVENTS,
     *corrections.EVENTS,
+    *erasures.EVENTS,
 )
 
 BY_TYPE: Final[dict[str, type[SalesEvent]]] = {event.TYPE: event for event in EVENTS}

@@ -1,6 +1,6 @@
 """The books of one tenant, open for questions: the ledger store and the definitions behind it, at any cut."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from events.codec import read
@@ -20,12 +20,20 @@ from services.store.clickhouse import as_entry
 from services.store.port import Readable
 
 
+def as_it_is(entry: Entry) -> Entry:
+    """An entry with what is personal sealed, as the ledger has it."""
+    return entry
+
+
 class Books:
     """Answers questions from the ledger of one tenant."""
 
     def __init__(
-        self, store: Readable, tenant: str, settings: Settings, tables: str = "", past: str | None = None
-    ) -> None:
+        self, store: Readable, tenant: str, settings: Settings, tables: str = "", past: str | None = None,
+        opened: Callable[[Entry], Entry] = as_it_is,
+    ) -> None:  # fmt: skip
+        """``opened`` gives an entry with what is personal in it, for those who show names; see Journal.opened."""
+        self.opened: Final = opened
         self._store: Final = store
         self.tables: Final = tables
         """Which set of tables is read, in a word that is another after a rebuild has put others in place."""

@@ -15,6 +15,8 @@ import msgspec
 from events import codec
 from events.codec import InvalidEvent
 from events.envelope import DEFAULT_TENANT, MAX_EVENT_BYTES, TENANT, Told
+from events.erasures import SubjectErased
+from events.personal import SEALED
 from events.planning import CalendarDefined
 from events.words import is_name
 from services.journal.port import Journal, Refused, Verdict, conflict
@@ -225,11 +227,21 @@ def judge(line: int, raw: Raw, terms: Terms, currency_of: Callable[[str], str]) 
         told = _parsed(raw)
         currency = currency_of(_name_tenant(told, terms.tenant))
         event = codec.decode(told, now_ms=terms.now_ms, currency=currency, importer=terms.importer)
+        if not terms.importer:
+            refuse_reserved(event)
         if isinstance(raw, dict) and len(event.body) > MAX_EVENT_BYTES:
             raise _too_long()
         return event
     except InvalidEvent as error:
         return _refusal(line, raw, told, error, terms)
+
+
+def refuse_reserved(event: Told) -> None:
+    """Raises InvalidEvent for what only we may tell, or who brings back a history that we wrote."""
+    if event.type == SubjectErased.TYPE:
+        raise InvalidEvent("type", f"is {event.type}, which `salestream erase` tells; allowed: any other type")
+    if b'"sealed":' in event.body and SEALED in msgspec.json.decode(event.body):
+        raise InvalidEvent(SEALED, "is written by the journal; allowed: absent, and personal fields in data")
 
 
 class Readable(Protocol):

@@ -6,12 +6,13 @@ from typing import Any
 from events.codec import UnknownEvent, as_dict, read
 from events.corrections import EventVoided
 from events.envelope import Entry, Fact, to_text
+from events.personal import ERASED, token_of
 from projections.answer import as_json, shown, units_of
 from projections.definitions import Definitions
 from projections.question import Question
 from projections.receipt import Evidence, Key, Receipts, one_cell
 from services.books import Books
-from services.journal.port import Cut
+from services.journal.port import Cut, Journal
 
 
 def explain(books: Books, question: Question) -> dict[str, Any]:
@@ -92,17 +93,30 @@ def event_json(entry: Entry) -> dict[str, Any]:
     return told
 
 
-def history(books: Books, kind: str, entity: str) -> dict[str, Any]:
-    """Everything known about one entity, on both clocks: its events and what the books posted for them."""
+def history(books: Books, kind: str, entity: str, journal: Journal | None = None) -> dict[str, Any]:
+    """Everything known about one entity, on both clocks: its events and what the books posted for them.
+
+    What is personal in them is shown where ``journal`` is given to open it; for those who may read it only.
+    """
     cut = books.cut(None)
     voided = _voided(books.definitions(cut.position))
     events = []
     key: Key = (kind, entity)
     for entry, parked in books.entries([key], cut.position):
-        line = event_json(entry) | {"data": _data(entry)}
+        line = event_json(entry) | {"data": _data(entry if journal is None else journal.opened(entry))}
+        if state := _personal(entry, journal):
+            line["personal"] = state
         line["voided"] = (entry.source, entry.id) in voided
         events.append(line | ({"parked": parked} if parked else {}))
     return {"entity": kind, "id": entity, "events": events, "postings": books.postings(key, cut.position)}
+
+
+def _personal(entry: Entry, journal: Journal | None) -> str:
+    """What became of the personal fields of an event; nothing where it has none."""
+    if journal is not None:
+        return journal.personal(entry)
+    token = token_of(entry)[1]
+    return "erased" if token == ERASED else "sealed" if token else ""
 
 
 def _data(entry: Entry) -> dict[str, Any]:

@@ -96,6 +96,31 @@ class Settings(BaseSettings):
     wall_up: Annotated[
         Literal["green", "red"], Field(description="Colour of what is better on the wallboard: green, or red.")
     ] = "green"
+    subject_keys: Annotated[
+        str,
+        Field(
+            description="Where the keys of personal data are: sqlite:///path, on a disk that all processes share. "
+            "Empty: subjects.sqlite in the data folder."
+        ),
+    ] = ""
+    master_key: Annotated[
+        SecretStr, Field(description="Key that wraps the keys of personal data: 32 bytes in base64.")
+    ] = SecretStr("")
+    master_key_file: Annotated[
+        Path | None,
+        Field(
+            description="File of the master key, for its owner only. Empty: master.key beside the keys that it wraps."
+        ),
+    ] = None
+    letter_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=3650,
+            description="How long what was refused can be read, if it names no subject.",
+        ),
+    ] = 90
+    audit_days: Annotated[int, Field(ge=1, le=3650, description="How long it is kept who asked and changed what.")] = 90
     inbox_days: Annotated[int, Field(ge=1, le=3650, description="How long raw input is kept.")] = 30
     history_events: Annotated[int, Field(ge=1000, description="Events of active entities held in memory.")] = 200_000
     kafka_prefix: Annotated[
@@ -203,6 +228,21 @@ class Settings(BaseSettings):
     def seals_path(self) -> Path:
         """The file of the seals of the journal."""
         return self.data / "seals.sqlite"
+
+    @property
+    def subject_keys_path(self) -> Path:
+        """The file of the keys of personal data. Raises ValueError for another adapter than SQLite."""
+        return _path(self.subject_keys, "sqlite", self.data / "subjects.sqlite")
+
+    @property
+    def master_key_path(self) -> Path:
+        """The file of the master key."""
+        return self.master_key_file or self.subject_keys_path.with_name("master.key")
+
+    @property
+    def trail_path(self) -> Path:
+        """The file of who asked and changed what."""
+        return self.data / "trail.sqlite"
 
     @property
     def store_path(self) -> Path:

@@ -62,7 +62,21 @@ _CHINESE: Final = {
     "refused": "拒绝",
     "applied": "已入账",
     "lag": "滞后",
+    "subject": "对象",
+    "erased": "已抹除",
+    "sealed": "已封存",
+    "who": "谁",
+    "what": "内容",
     # sentences
+    "Destroy what is personal about {subjects}? This cannot be undone.": "销毁 {subjects} 的个人数据？此操作无法撤销。",
+    "{subject} was erased before, at {erased}": "{subject} 此前已于 {erased} 抹除",
+    "{subject} is erased, at {erased}": "{subject} 已于 {erased} 抹除",
+    "what systems sent raw can be read until {inbox}, what was refused until {letters}": (
+        "各系统发来的原文可读至 {inbox}，被拒绝的内容可读至 {letters}"
+    ),
+    "Nobody was erased.": "没有任何人被抹除。",
+    "Nobody has asked or changed anything yet.": "还没有任何查询或变更。",
+    "reading": "读取中",
     "Definition": "定义",
     "{n} days": "{n} 天",
     "from {moment}": "自 {moment} 起",
@@ -263,6 +277,7 @@ _CHINESE: Final = {
     "touchpoint": "接触",
     "training": "培训",
     "voiding": "作废",
+    "erasure": "抹除",
     # parts of a KPI
     "bookings": "成交额",
     "sales": "销售",
@@ -377,6 +392,18 @@ _CHINESE: Final = {
     "Whether programs on this machine may tell events over HTTP without a key.": (
         "本机程序是否可不带密钥通过 HTTP 报送事件。"
     ),
+    "Where the keys of personal data are: sqlite:///path, on a disk that all processes share. "
+    "Empty: subjects.sqlite in the data folder.": (
+        "个人数据密钥的位置：sqlite:///路径，须在所有进程共用的磁盘上；留空则为数据目录中的 subjects.sqlite。"
+    ),
+    "Key that wraps the keys of personal data: 32 bytes in base64.": (
+        "加密各个人数据密钥的主密钥：base64 编码的 32 字节。"
+    ),
+    "File of the master key, for its owner only. Empty: master.key beside the keys that it wraps.": (
+        "主密钥文件，只允许其所有者读取；留空则为其所加密的密钥旁边的 master.key。"
+    ),
+    "How long what was refused can be read, if it names no subject.": "被拒绝且未指明对象的内容可读取的天数。",
+    "How long it is kept who asked and changed what.": "谁查询、谁变更了什么的记录保留天数。",
     "Folder of your own boards for the wallboard, one YAML file each.": (
         "自定义大屏看板所在的文件夹，每个看板一个 YAML 文件。"
     ),

@@ -99,7 +99,8 @@ class Workspace:
 
     def books(self, tenant: str | None = None, store: ClickHouseStore | None = None) -> Books:
         """The books of a tenant, for questions; those of another set of tables where one is given."""
-        return Books(store or self.store, tenant or self.settings.tenant, self.settings)
+        told = tenant or self.settings.tenant, self.settings
+        return Books(store or self.store, *told, opened=self.journal.opened)
 
     def close(self) -> None:
         """Let go of everything."""

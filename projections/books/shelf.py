@@ -37,9 +37,12 @@ BOOKS: Final[dict[str, type[Book]]] = {
     "pipeline": DefinitionBook,
     "calendar": DefinitionBook,
     "voiding": DefinitionBook,
+    "erasure": DefinitionBook,
 }
 
-ALONE: Final = frozenset({"touchpoint", "survey", "training", "spend", "target", "rates", "calendar", "voiding"})
+ALONE: Final = frozenset(
+    {"touchpoint", "survey", "training", "spend", "target", "rates", "calendar", "voiding", "erasure"}
+)
 """Kinds whose every event is an entity of its own: a history of one."""
 
 

@@ -17,6 +17,7 @@ from services.cli.inbox import inbox
 from services.cli.intake import import_, ingest
 from services.cli.keys import keys
 from services.cli.letters import dead_letters
+from services.cli.persons import erase, subject
 from services.cli.proof import attest
 from services.cli.questions import changes, explain, history, kpi
 from services.cli.rebuilding import rebuild, rollback
@@ -35,6 +36,7 @@ from services.cli.session import (
     Verbs,
     shared,
 )
+from services.cli.trail import trail
 from services.cli.upkeep import digest, status, verify
 from services.cli.what_if import what_if
 from services.cli.worker import worker
@@ -42,7 +44,7 @@ from services.cli.worker import worker
 VERBS: Final = (
     demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, rollback, verify, audit,
     digest, attest, replay, what_if, definitions, backup, restore, dead_letters, inbox, status, schema, asyncapi,
-    settings, setup, move, worker, serve, keys,
+    settings, setup, move, worker, serve, keys, erase, subject, trail,
 )  # fmt: skip
 """In the order of the help."""
 
@@ -52,9 +54,11 @@ ERRORS: Final = {
     "services.processor.parallel:HelperFailed": FAILED,
     "services.journal.port:JournalError": FAILED,
     "services.keys.port:KeysError": FAILED,
+    "services.trail:AuditError": FAILED,
     "services.worker.worker:WorkerFailed": FAILED,
     "services.export.formats:ExportError": FAILED,
     "services.export.dispute:DisputeError": BAD_USAGE,
+    "services.sealing.subjects:BadSubject": BAD_USAGE,
     "services.importer.mapping:MappingError": BAD_USAGE,
     "services.wallboard.board:BoardError": BAD_USAGE,
     "projections.question:BadQuestion": BAD_USAGE,

@@ -1,7 +1,8 @@
 """Growing out of one machine: ``setup`` and ``move``."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -79,19 +80,25 @@ def move(session: Session, from_: str, to: str) -> int:
     """Carry a journal over: events in their places with their recorded times, and dead letters.
 
     The target must be empty or hold the beginning of the same journal, as after a move that was interrupted, which
-    then goes on. Ends by comparing the two; exit code 1 if they differ. Stop whatever writes to either first.
+    then goes on. What is personal stays sealed, or is sealed on its way if an older version kept it in clear, with the
+    keys of this data folder. Ends by comparing the two; exit code 1 if they differ. Stop whatever writes to either
+    first.
     """
     from services.clock import now_ms
     from services.journal.move import move as run
+    from services.sealing.open import open_vault
 
     if from_ == to:
         raise Problem("--from and --to are the same journal; allowed: two", BAD_USAGE)
     settings = session.settings
-    with _opened(settings, from_, must_exist=True) as source, _opened(settings, to) as target:
+    with ExitStack() as opened:
+        source = opened.enter_context(_opened(settings, from_, must_exist=True))
+        target = opened.enter_context(_opened(settings, to))
+        vault = cache(lambda: opened.enter_context(closing(open_vault(settings))))
         total = sum(source.head(tenant).position for tenant in source.tenants())
         held = sum(target.head(tenant).position for tenant in target.tenants())
         with session.progress("moving", total - held) as advance:
-            result = run(source, target, now_ms=now_ms(), progress=advance)
+            result = run(source, target, now_ms=now_ms(), progress=advance, vault=vault)
     same = all(each["same"] for each in result["tenants"])
     if session.json:
         session.tell(result | {"same": same})

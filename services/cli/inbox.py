@@ -11,6 +11,7 @@ from services.cli.session import BAD_USAGE, FINE, SOME_REFUSED, Problem, Session
 if TYPE_CHECKING:
     from services.connectors.corrections import Plan, Scope
     from services.settings import Settings
+    from services.workspace import Workspace
 
 SHOWN: Final = 10
 """Changes that a person is shown at once."""
@@ -103,6 +104,8 @@ def retranslate(session: Session, system: str | None, since: str | None, dry_run
             made = correction(workspace, scope, advance)
         outcomes = [] if dry_run else correct(workspace, scope, made)
         if not dry_run:
+            _note(workspace, made)
+        if not dry_run:
             session.post(workspace, [scope.tenant])
     refused = [{"id": each.id, "reason": each.reason} for each in outcomes if each.reason is not None]
     result = {
@@ -136,6 +139,15 @@ def prune(session: Session) -> None:
         session.tell({"deleted": deleted})
     else:
         session.say(session.t("{n} deliveries deleted").format(n=f"{deleted:,}"))
+
+
+def _note(workspace: "Workspace", made: "Plan") -> None:
+    """In the audit journal."""
+    from services.trail import LOCAL, Change, audited
+
+    counts = {"deliveries": made.deliveries, "voided": len(made.voided), "told": len(made.told)}
+    with audited(workspace.settings) as audit:
+        audit.changed(Change("inbox.retranslated", workspace.settings.tenant, LOCAL, counts))
 
 
 def _scope(settings: "Settings", system: str | None, since: str | None) -> "Scope":

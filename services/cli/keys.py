@@ -63,6 +63,7 @@ def create(session: Session, name: str, scopes: tuple[str, ...], expires: int | 
             now_ms=now,
             expires_ms=None if expires is None else now + expires,
         )
+    _note(session, "key.created", key)
     _once(session, key, token, now)
     return FINE
 
@@ -102,6 +103,7 @@ def revoke(session: Session, prefix: str) -> int:
     now = now_ms()
     with _opened(session) as store:
         key = store.revoke(_prefix(prefix), now)
+    _note(session, "key.revoked", key)
     if session.json:
         session.tell(_described(key, now))
     else:
@@ -127,8 +129,17 @@ def rotate(session: Session, prefix: str, keep: int) -> int:
     now = now_ms()
     with _opened(session) as store:
         key, token = renew(store, _prefix(prefix), now_ms=now, old_until_ms=now + keep)
+    _note(session, "key.rotated", key)
     _once(session, key, token, now)
     return FINE
+
+
+def _note(session: Session, what: str, key: "Key") -> None:
+    """In the audit journal of the key's tenant."""
+    from services.trail import LOCAL, Change, audited
+
+    with audited(session.settings) as audit:
+        audit.changed(Change(what, key.tenant, LOCAL, {"prefix": key.prefix, "scopes": list(key.scopes)}))
 
 
 def _opened(session: Session) -> "SqliteKeys":

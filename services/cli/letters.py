@@ -103,6 +103,7 @@ def retry(session: Session, which: tuple[str, ...]) -> int:
             if (reason := tell_again(workspace, letter)) is not None
         ]
         session.post(workspace, workspace.journal.tenants())
+        _note(workspace, "letter.retried", [letter.number for letter in letters])
         posted, waiting = retry_parked(workspace, tenant) if parked else (0, 0)
     result = {"retried": len(letters) - len(still), "refused": still, "posted": posted, "parked": waiting}
     if session.json:
@@ -130,10 +131,20 @@ def discard(session: Session, which: tuple[str, ...]) -> None:
             )
         for letter in letters:
             workspace.journal.close_letter(letter.tenant, letter.number, "discarded")
+        _note(workspace, "letter.discarded", [letter.number for letter in letters])
     if session.json:
         session.tell({"discarded": len(letters)})
     else:
         session.say(session.t("{n} discarded").format(n=len(letters)))
+
+
+def _note(workspace: "Workspace", what: str, numbers: list[int]) -> None:
+    """In the audit journal, with the numbers of the letters."""
+    from services.trail import LOCAL, Change, audited
+
+    if numbers:
+        with audited(workspace.settings) as audit:
+            audit.changed(Change(what, workspace.settings.tenant, LOCAL, {"numbers": numbers[:100], "n": len(numbers)}))
 
 
 def _names(which: tuple[str, ...]) -> tuple[str, ...]:

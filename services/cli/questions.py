@@ -159,8 +159,11 @@ def history(session: Session, entity: str, id_: str) -> None:
     allowed = _kinds()
     if entity not in allowed:
         raise Problem(f"{entity!r} is no entity; allowed: {', '.join(allowed)}", BAD_USAGE)
-    with session.books() as books:
-        found = history_of(books, entity, _text(id_, "ID"))
+    id_ = _text(id_, "ID")
+    with session.workspace() as workspace:
+        tenant = workspace.settings.tenant
+        session.post(workspace, [tenant])
+        found = history_of(workspace.books(tenant), entity, id_, workspace.journal)
     if session.json:
         session.tell(found)
     else:
@@ -385,9 +388,9 @@ def _history(session: Session, found: dict[str, Any]) -> None:
         session.say(t("Nothing is known of it."))
         return
     headings = [t(name) for name in ("position", "occurred", "recorded", "event", "what was told", "")]
+    places = ("position", "time", "recorded", "type")
     rows = [
-        [str(each["position"]), each["time"], each["recorded"], each["type"], _data(each["data"]), _fate(session, each)]
-        for each in found["events"]
+        [*(str(each[name]) for name in places), _told(session, each), _fate(session, each)] for each in found["events"]
     ]
     session.say(show.table(headings, rows, numbers=[0]))
     if found["postings"]:
@@ -398,8 +401,13 @@ def _history(session: Session, found: dict[str, Any]) -> None:
         session.say(show.table([t(name) for name in names], lines))
 
 
-def _data(data: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in data.items())
+def _told(session: Session, event: dict[str, Any]) -> str:
+    from events.personal import PERSONAL
+
+    told = dict(event["data"])
+    if (state := event.get("personal", "open")) != "open":
+        told |= {name: f"({session.t(state)})" for name in PERSONAL[event["type"]]}
+    return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def _fate(session: Session, event: dict[str, Any]) -> str:

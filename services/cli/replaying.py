@@ -43,6 +43,7 @@ class Speed(click.ParamType):
 @click.option("--where-type", multiple=True, metavar="TYPE", help="Only events of this type; may be repeated.")
 @click.option("--speed", type=Speed(), metavar="1x|60x|max", help="Times as fast as it was recorded.  [default: max]")
 @click.option("--into", metavar="FILE|kafka://…/TOPIC", help="Into a .jsonl or .parquet file, or a topic.")
+@click.option("--open", "open_", is_flag=True, help="With what is personal, in clear.")
 @shared
 @click.pass_obj
 def replay(
@@ -54,19 +55,22 @@ def replay(
     where_type: tuple[str, ...],
     speed: float | None,
     into: str | None,
+    open_: bool,
 ) -> None:
     """Read history out as CloudEvents, one a line, each with its recorded time.
 
-    Works while another process owns the data folder. Telling the file to another folder makes the same journal.
+    Works while another process owns the data folder. Telling the file to another folder makes the same journal, in
+    which what is personal stays sealed, under the keys of this folder.
     """
-    from services.journal.sqlite import SqliteJournal
+    from services.journal.open import open_to_read
     from services.replay.reading import entries, paced, written
 
     settings, which = session.settings, _filter(where, where_type)
-    with SqliteJournal(settings.journal_path, read_only=True) as journal:
+    with open_to_read(settings) as journal:
         first, last = _stretch(journal, settings, from_, to, as_of)
         with session.progress("replaying", max(last - first + 1, 0)) as advance, _sink(settings, into) as sink:
             found = entries(journal, settings.tenant, first, last, which, advance if into else lambda done: None)
+            found = map(journal.opened, found) if open_ else found
             count = written(paced(found, speed), sink, at_once=speed is not None)
     if session.json and into:
         session.tell({"events": count, "file": into})

@@ -16,14 +16,19 @@ def mapping_for(system: str, tenant: str, folder: Path | None) -> HookMapping:
 
     Raises MappingError, with the file, the key and what is allowed.
     """
+    return load(*text_for(system, tenant, folder))
+
+
+def text_for(system: str, tenant: str, folder: Path | None) -> tuple[str, bytes]:
+    """The file of that mapping, by name, and what stands in it. Raises MappingError."""
     name = f"{system}.yaml"
     if folder is not None:
         if not folder.is_dir():
             raise MappingError(f"SALESTREAM_MAPPINGS is {folder}, which is no folder; allowed: a folder of mappings")
         for path in (folder / tenant / name, folder / name):
             if path.is_file():
-                return load(str(path), path.read_bytes())
-    return load(name, (resources.files("services.connectors") / "mappings" / name).read_bytes())
+                return str(path), path.read_bytes()
+    return name, (resources.files("services.connectors") / "mappings" / name).read_bytes()
 
 
 def load(name: str, raw: bytes) -> HookMapping:

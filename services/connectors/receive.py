@@ -6,6 +6,7 @@ What is kept before it is translated can be translated again, so nothing that is
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from threading import Lock
 from typing import Final
 
@@ -13,7 +14,7 @@ import msgspec
 
 from services.connectors.hooks import Hook, Hooks, load_hooks
 from services.connectors.known import State
-from services.connectors.library import mapping_for
+from services.connectors.library import mapping_for, text_for
 from services.connectors.mapping import HookMapping
 from services.connectors.payload import parse
 from services.connectors.port import Translation, Unreadable, Untrusted
@@ -75,6 +76,11 @@ class Receiver:
             (hook.system, hook.tenant): mapping_for(hook.system, hook.tenant, settings.mappings)
             for hook in self._hooks.hooks
         }
+        self.mappings: Final = {
+            (system, tenant): blake2b(text_for(system, tenant, settings.mappings)[1], digest_size=12).hexdigest()
+            for system, tenant in self._mappings
+        }
+        """A digest of the file of each mapping that is used, by system and tenant."""
         self._currency: Final = settings.currency
         self._recent: Final[dict[str, Recent]] = {}
         self._one_at_a_time: Final = Lock()

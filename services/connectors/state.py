@@ -92,14 +92,14 @@ class Recent:
         key = kind, entity
         self._read_on()
         found = {entry.position: entry for entry in (*self._posted[key], *self._entries.get(key, []))}
-        return [as_known(found[position], self.voids) for position in sorted(found)]
+        return [as_known(self._journal.opened(found[position]), self.voids) for position in sorted(found)]
 
     def told(self, source: str, id_: str) -> list[Known]:
         """What a source told under an id and its revisions."""
         self._read_on()
         found: list[Known] = []
         while (entry := self._journal.find(self._tenant, source, revision(id_, len(found) + 1))) is not None:
-            found.append(as_known(entry, self.voids))
+            found.append(as_known(self._journal.opened(entry), self.voids))
         return found
 
     def deleted_ms(self, source: str, marker: str) -> int:

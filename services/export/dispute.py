@@ -19,7 +19,7 @@ import msgspec
 
 from events.codec import export
 from events.envelope import Entry, to_ms
-from events.personal import PERSONAL
+from events.personal import PERSONAL, SEALED
 from projections.answer import row_json
 from projections.question import BadQuestion, Question, question
 from services.books import Books
@@ -105,12 +105,19 @@ def packed(books: Books, asked: Question, settings: Settings) -> bytes:
     return out.getvalue()
 
 
+ALONE: Final[dict[str, Any]] = {
+    **dict.fromkeys(("journal", "store", "subject_keys", "master_key"), ""), "master_key_file": None,
+}  # fmt: skip
+"""Settings of a folder that has to do with nothing else here."""
+
+
 def _impersonal(entry: Entry) -> bytes:
     """An event as it is exported, without its personal fields."""
     marked = PERSONAL.get(entry.type)
     if not marked:
         return export(entry)
     told = json.loads(export(entry))
+    told.pop(SEALED, None)
     told["data"] = {name: value for name, value in told["data"].items() if name not in marked}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -123,7 +130,7 @@ def check(content: bytes) -> dict[str, Any]:
     told, body = _read(content)
     asked = _question(told)
     with TemporaryDirectory(prefix="salestream-dispute-") as folder:
-        settings = Settings(data=Path(folder), journal="", store="", tenant=told.tenant, **_known(told.settings))
+        settings = Settings(data=Path(folder), tenant=told.tenant, **ALONE, **_known(told.settings))
         with Workspace(settings) as workspace:
             _tell(workspace, told.tenant, body)
             books = workspace.books(told.tenant)

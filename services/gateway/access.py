@@ -33,6 +33,8 @@ class Caller(msgspec.Struct, frozen=True):
     """The prefix of the key; ``local`` where none is needed."""
     tenant: str | None
     """Whose events are told; None: everybody's."""
+    personal: bool = False
+    """Whether personal fields are shown: to keys with the scope admin."""
 
 
 class Gate:
@@ -65,7 +67,7 @@ class Gate:
             problem = f"this key may not do that; allowed: a key with the scope {scope}"
             headers = {"WWW-Authenticate": f'Bearer realm="salestream", error="insufficient_scope", scope="{scope}"'}
             raise Problem(403, "forbidden", problem, headers=headers, scope=scope)
-        return Caller(key.prefix, key.tenant)
+        return Caller(key.prefix, key.tenant, "admin" in key.scopes)
 
 
 def is_local(request: Request) -> bool:

@@ -13,14 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.vocabulary import BY_TYPE
-from services.gateway import events, health, hooks, pages, reading, wall
+from services.gateway import events, health, hooks, pages, persons, reading, wall
+from services.gateway.access import Caller
 from services.gateway.gateway import ANYBODY, Gateway, Route
 from services.gateway.problems import MEDIA, Problem, internal, of_status, unavailable
+from services.gateway.reading import CUT
 from services.gateway.schemas import PLACE, components
 from services.keys.port import KeysError
 
 ROUTES: Final[tuple[Route, ...]] = (
-    events.ROUTE, hooks.ROUTE, *reading.ROUTES, *wall.ROUTES, *health.ROUTES, *pages.ROUTES,
+    events.ROUTE, hooks.ROUTE, *reading.ROUTES, *wall.ROUTES, *persons.ROUTES, *health.ROUTES, *pages.ROUTES,
 )  # fmt: skip
 """Everything that is served, in the order of the documents."""
 
@@ -125,7 +127,23 @@ async def _answer(gateway: Gateway, route: Route, request: Request) -> Response:
         return await route.handler(gateway, ANYBODY, request)
     caller = gateway.gate.admit(request, route.scope)
     gateway.rates.check(caller.name)
-    return await route.handler(gateway, caller, request)
+    try:
+        response = await route.handler(gateway, caller, request)
+    except Problem as problem:
+        _note(gateway, route, caller, request, problem.status, None)
+        raise
+    cut = response.headers.get(CUT)
+    _note(gateway, route, caller, request, response.status_code, None if cut is None else int(cut))
+    return response
+
+
+def _note(gateway: Gateway, route: Route, caller: Caller, request: Request, status: int, cut: int | None) -> None:
+    """Who asked what; what is told is in the journal already."""
+    if gateway.audit is None or route.method != "GET":
+        return
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    tenant = caller.tenant or gateway.tenant
+    gateway.audit.asked(tenant=tenant, who=caller.name, route=route.path, asked=asked, status=status, cut=cut)
 
 
 def _responses(route: Route) -> dict[int | str, dict[str, Any]]:

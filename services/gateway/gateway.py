@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.envelope import DEFAULT_TENANT
 from services.connectors.receive import Receiver
 from services.gateway.access import Caller, Gate
 from services.gateway.batcher import Batcher
@@ -17,6 +18,7 @@ from services.gateway.rate import Rates
 from services.gateway.reader import Reader
 from services.journal.port import Journal
 from services.keys.port import Scope
+from services.trail import Audit
 from services.wallboard.stream import Screens
 
 ANYBODY: Final = Caller("anybody", None)
@@ -36,6 +38,10 @@ class Gateway(msgspec.Struct, frozen=True):
     """Who posts; None where a worker elsewhere does."""
     kafka_prefix: str
     """What the names of the topics begin with."""
+    tenant: str = DEFAULT_TENANT
+    """Whose journal is meant where the caller is of none."""
+    audit: Audit | None = None
+    """Who notes who asked and changed what."""
     reader: Reader | None = None
     """Who asks the books; None where there is no store."""
     receiver: Receiver | None = None

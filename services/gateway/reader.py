@@ -5,7 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from services.books import Books
+from events.envelope import Entry
+from services.books import Books, as_it_is
 from services.settings import Settings
 from services.store.beside import Beside
 
@@ -15,7 +16,11 @@ Answer = TypeVar("Answer")
 class Reader:
     """Asks the books of a store on behalf of many."""
 
-    def __init__(self, store: Beside, settings: Settings, past: str | None = None) -> None:
+    def __init__(
+        self, store: Beside, settings: Settings, past: str | None = None, opened: Callable[[Entry], Entry] = as_it_is
+    ) -> None:
+        """``opened``: as in Books."""
+        self._opened = opened
         self._store = store
         self._past = past
         self._settings = settings
@@ -32,7 +37,7 @@ class Reader:
         def asked(tables: str) -> Answer:
             if tenant not in self._books or self._books[tenant].tables != tables:
                 told = tenant or self._settings.tenant, self._settings
-                self._books[tenant] = Books(self._store, *told, tables, self._past)
+                self._books[tenant] = Books(self._store, *told, tables, self._past, self._opened)
             return work(self._books[tenant])
 
         return self._store.whole(asked)

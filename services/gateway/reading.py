@@ -39,6 +39,8 @@ _QUESTION: Final = {
     "rest": "true: with limit, the rest as one row; the limit is of each period.",
     "order": "By period, value or a dimension; with - falling.",
 }
+CUT: Final = "salestream-cut"
+"""The header that says at which position of the journal something was answered."""
 _MANY: Final = ("by", "where")
 _KNOWN: Final = {
     "known_from": "The earlier moment of knowing: a recorded time, or a position of the journal.",
@@ -70,10 +72,12 @@ async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
 
     def work(books: Books) -> Response:
         """Answered, unless the caller has what stands at the cut already."""
-        tag = f'W/"{books.cut(asked.as_of).position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}"'
+        position = books.cut(asked.as_of).position
+        tag = f'W/"{position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}"'
+        headers = {"ETag": tag, CUT: str(position)}
         if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers={"ETag": tag})
-        return sent(request, asked, books.ask(asked), page, media, {"ETag": tag})
+            return Response(status_code=304, headers=headers)
+        return sent(request, asked, books.ask(asked), page, media, headers)
 
     return await read(gateway, caller, work)
 
@@ -101,7 +105,8 @@ async def story(gateway: Gateway, caller: Caller, request: Request) -> Response:
     kinds = list(dict.fromkeys(event.KIND for event in EVENTS))
     if kind not in kinds:
         raise refused(BadQuestion("entity", f"{kind!r} is no entity; allowed: {', '.join(kinds)}"))
-    return await read(gateway, caller, lambda books: _json(history(books, kind, entity)))
+    opener = gateway.journal if caller.personal else None
+    return await read(gateway, caller, lambda books: _json(history(books, kind, entity, opener)))
 
 
 async def read(gateway: Gateway, caller: Caller, work: Callable[[Books], Response]) -> Response:
@@ -151,6 +156,8 @@ def refused(error: BadQuestion) -> Problem:
 
 
 def _json(told: Any, headers: dict[str, str] | None = None) -> Response:
+    if isinstance(told, dict) and "cut" in told:
+        headers = (headers or {}) | {CUT: str(told["cut"]["position"])}
     return Response(_encode(told), headers=headers, media_type="application/json")
 
 
@@ -211,7 +218,8 @@ ROUTES: Final = (
     Route(
         method="GET", path="/api/history/{entity}/{id}", scope="read", handler=story,
         summary="Everything known about one entity",
-        description="Of one deal, lead, customer, order or rep: its events on both clocks, and what was posted.",
+        description="Of one deal, lead, customer, order or rep: its events on both clocks, and what was posted. "
+        "What is personal is shown to keys that have the scope admin too.",
         responses=answers("The history."), parameters=parameters({}, "entity", "id"),
     ),
 )  # fmt: skip

@@ -21,6 +21,7 @@ from services.keys.port import KeyStore
 from services.settings import Settings
 from services.store.beside import Beside
 from services.store.open import open_store
+from services.trail import LOCAL, Audit, Change, audited
 from services.wallboard.board import Board, Boards
 from services.wallboard.frame import Clock, Health
 from services.wallboard.pulse import Pulse
@@ -77,20 +78,33 @@ def _served(
     settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
     store: Beside | None, past: str | None = None, *, gate: Gate | None = None, clock: Clock | None = None,
 ) -> Iterator[Application]:  # fmt: skip
+    with audited(settings) as audit:
+        gate = gate or Gate(keys, open_to(settings, host))
+        yield from _with_audit(settings, journal, ingest, gate, follower, store, past, audit, clock)
+
+
+def _with_audit(
+    settings: Settings, journal: Journal, ingest: Ingest, gate: Gate, follower: Follower | None,
+    store: Beside | None, past: str | None, audit: Audit, clock: Clock | None,
+) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
-    reader = Reader(store, settings, past) if store is not None else None
+    reader = Reader(store, settings, past, journal.opened) if store is not None else None
     receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
+    for (system, tenant), digest in receiver.mappings.items() if receiver is not None else ():
+        _note_mapping(audit, tenant, system, digest)
     metrics = Metrics(follower.behind if follower is not None else None)
     batcher = Batcher(ingest, metrics.committed)
     gateway = Gateway(
         journal=journal,
         batcher=batcher,
-        gate=gate or Gate(keys, open_to(settings, host)),
+        gate=gate,
         rates=Rates(settings.rate_events_per_s),
         bodies=Bodies(settings.body_timeout_s),
         metrics=metrics,
         follower=follower,
         kafka_prefix=settings.kafka_prefix,
+        tenant=settings.tenant,
+        audit=audit,
         reader=reader,
         receiver=receiver,
         screens=_screens(settings, journal, reader, boards, follower, clock) if reader is not None else None,
@@ -117,6 +131,13 @@ def _screens(
 
     asking = Asking(reader, clock, posted if follower is not None else None, health)
     return Screens(asking, boards, style(settings))
+
+
+def _note_mapping(audit: Audit, tenant: str, system: str, digest: str) -> None:
+    """That a mapping is another than when it was noted last."""
+    last = audit.last(tenant, "mapping.changed", "system", system)
+    if last is None or last["digest"] != digest:
+        audit.changed(Change("mapping.changed", tenant, LOCAL, {"system": system, "digest": digest}))
 
 
 def open_to(settings: Settings, host: str) -> Caller | None:

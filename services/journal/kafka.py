@@ -7,6 +7,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
+
 from services.clock import now_ms as clock_ms
 from services.journal.mirror import Answer, Mirror
 from services.journal.port import Content, Delivery, JournalError, Refused, Verdict, conflict
@@ -16,6 +18,7 @@ from services.kafka.log import Log
 from services.kafka.records import Decision, Origin, Record, Sender, outgoing
 from services.kafka.topics import Names
 from services.kafka.writer import Writer
+from services.sealing.vault import Vault
 
 Telling = tuple[Content | Refused | Decision, Origin | None]
 """Something on its way into the topic, and where in the inbox it was told."""
@@ -31,7 +34,7 @@ class KafkaJournal(Mirror):
     fails may be in the topic in part: told again, what had gone in is a duplicate.
     """
 
-    def __init__(self, path: Path, cluster: Cluster, names: Names) -> None:
+    def __init__(self, path: Path, cluster: Cluster, names: Names, vault: Vault | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._numbers = count()
         with ExitStack() as opened:
@@ -39,7 +42,7 @@ class KafkaJournal(Mirror):
             self._writer_of_topic: Final = opened.enter_context(closing(Writer(cluster, names.journal, log.partitions)))
             self._copies: Final = opened.enter_context(closing(Writer(cluster, names.dead_letters, log.partitions)))
             self._deliveries: Final = opened.enter_context(closing(Deliveries(cluster, names.deliveries)))
-            super().__init__(path, log, topic_id(cluster, names.journal))
+            super().__init__(path, log, topic_id(cluster, names.journal), vault=vault)
             opened.callback(super().close)
             self._token = uuid.uuid4().hex
             self.catch_up()
@@ -73,19 +76,21 @@ class KafkaJournal(Mirror):
         self._opened.close()
 
     def keep(self, tenant: str, system: str, received_ms: int, raw: bytes, headers: Mapping[str, str]) -> int:
-        return self._deliveries.keep(tenant, system, received_ms, raw, headers)
+        return self._deliveries.keep(tenant, system, received_ms, self._sealed_raw(tenant, received_ms, raw), headers)
 
     def inbox(self, tenant: str, after: int, limit: int) -> list[Delivery]:
-        return self._deliveries.read(tenant, after, limit)
+        found = self._deliveries.read(tenant, after, limit)
+        return [msgspec.structs.replace(each, raw=self._opened_raw(tenant, each.raw)) for each in found]
 
     def prune(self, before_ms: int) -> int:
         """As the port says; a delivery goes once all before it in its partition have gone."""
         return self._deliveries.prune(before_ms)
 
-    def _send(self, told: Sequence[Telling], now_ms: int) -> list[Answer]:
-        """Write to the topic, take what was written, and say what became of each."""
-        if not told:
+    def _send(self, clear: Sequence[Telling], now_ms: int) -> list[Answer]:
+        """Seal, write to the topic, take what was written, and say what became of each."""
+        if not clear:
             return []
+        told = self._all_sealed(clear, now_ms)
         self._copy([said for said, _ in told if isinstance(said, Refused)], now_ms)
         numbers = list(islice(self._numbers, len(told)))
         out = [
@@ -104,7 +109,28 @@ class KafkaJournal(Mirror):
                 for number in numbers:
                     self._answers.pop(number, None)
         self._copy(_conflicts([said for said, _ in told], answers), now_ms)
+        self._destroy_told([said for said, _ in told], answers, now_ms)
         return answers
+
+    def _all_sealed(self, told: Sequence[Telling], now_ms: int) -> list[Telling]:
+        """The same, as it may stand in a topic."""
+        contents = [said for said, _ in told if not isinstance(said, Refused | Decision)]
+        refused = [said for said, _ in told if isinstance(said, Refused)]
+        kept, kept_refused = map(iter, self._sealed(contents, refused, now_ms))
+        return [
+            (said if isinstance(said, Decision) else next(kept_refused if isinstance(said, Refused) else kept), origin)
+            for said, origin in told
+        ]
+
+    def _destroy_told(
+        self, told: Sequence[Content | Refused | Decision], answers: Sequence[Answer], now_ms: int
+    ) -> None:
+        taken = [
+            (said, answer)
+            for said, answer in zip(told, answers, strict=True)
+            if not isinstance(said, Refused | Decision) and isinstance(answer, Verdict)
+        ]
+        self._destroy([said for said, _ in taken], [answer for _, answer in taken], now_ms)
 
     def _take_written(self, written: Sequence[Record]) -> None:
         if any(record.offset < 0 for record in written):

@@ -18,10 +18,12 @@ from typing import Final, Protocol
 
 import msgspec
 
+from services.journal.intake import Intake
 from services.journal.port import Cut, JournalError, Journalled, Letter, Refused, Tally, Verdict
-from services.journal.sqlite import Intake, SqliteJournal
+from services.journal.sqlite import SqliteJournal
 from services.kafka.clients import partition_of
 from services.kafka.records import Decision, Origin, Read, Record, Sender, Stranger, read
+from services.sealing.vault import Vault
 
 _LOG: Final = logging.getLogger(__name__)
 _SHAPE: Final = "1"
@@ -67,7 +69,9 @@ class Mirror(SqliteJournal):
     KafkaJournal. Any thread may call ``take`` and ``catch_up``; those that read the file do not wait for them.
     """
 
-    def __init__(self, path: Path, source: Source, topic_id: str, *, patience_s: float = 10.0) -> None:
+    def __init__(
+        self, path: Path, source: Source, topic_id: str, *, patience_s: float = 10.0, vault: Vault | None = None
+    ) -> None:
         self._source = source
         self._taking = RLock()
         self._token = ""
@@ -75,13 +79,13 @@ class Mirror(SqliteJournal):
         """The numbers of the records that this process sent and waits for."""
         self._answers: dict[int, Answer] = {}
         """What became of them."""
-        super().__init__(path, patience_s=patience_s)
+        super().__init__(path, patience_s=patience_s, vault=vault)
         described = {"shape": _SHAPE, "topic": topic_id, "partitions": str(source.partitions)}
         if self._described() not in ({}, described):
             _LOG.warning("the mirror %s is of another topic or version and is made anew", path)
-            super().close()
+            self._close_file()
             remove(path)
-            super().__init__(path, patience_s=patience_s)
+            super().__init__(path, patience_s=patience_s, vault=vault)
         with self._writing() as db:
             db.executemany("INSERT OR REPLACE INTO mirrored VALUES (?, ?)", described.items())
         self._nexts: dict[int, int] = dict.fromkeys(range(source.partitions), 0)

@@ -11,6 +11,11 @@ from typing import Literal, Protocol, Self
 import msgspec
 
 from events.envelope import Entry, Told
+from events.personal import is_same
+
+Personal = Literal["open", "sealed", "erased", ""]
+"""What can be read of an event's personal fields: them; nothing here; nothing any more; there are none, or they were
+never sealed."""
 
 
 class JournalError(Exception):
@@ -102,10 +107,17 @@ class Journalled(msgspec.Struct, frozen=True):
     digest: bytes
     body: bytes
     recorded_ms: int | None
+    clear_digest: bytes | None = None
+    """What the digest was before its personal fields were sealed, where that was done just now. It is not kept."""
 
 
 Content = Told | Journalled
 """What a journal takes in."""
+
+
+def same(first: bytes, told: Content) -> bool:
+    """Whether what is told has the content of what stands under its identity, whose digest is ``first``."""
+    return is_same(first, told.digest, told.clear_digest if isinstance(told, Journalled) else None)
 
 
 def conflict(told: Content, position: int) -> Refused:
@@ -136,6 +148,9 @@ class Journal(Protocol):
         counts nothing; with another digest it is a conflict: refused, the first stands. Both hold within the
         batch too. Conflicts and ``refused`` go to the dead letters.
 
+        Personal fields are sealed before they are kept, and so are the bodies of refusals. Once a ``subject.erased`` is
+        accepted, the key of its subject is destroyed before this returns.
+
         An event is recorded at the time it asks for, else at ``now_ms``; never before its predecessor.
         """
         ...
@@ -151,6 +166,15 @@ class Journal(Protocol):
     def of_type(self, tenant: str, types: Iterable[str], upto: int | None = None) -> list[Entry]:
         """All entries of these types, in order, up to a position. Quick for ``calendar.defined`` and
         ``event.voided``; for other types the whole journal is read."""
+        ...
+
+    def opened(self, entry: Entry) -> Entry:
+        """An entry with its personal fields in their places, as far as they were not erased and the journal has their
+        keys. For those who may read them, and never to be kept."""
+        ...
+
+    def personal(self, entry: Entry) -> Personal:
+        """What can be read here of an entry's personal fields."""
         ...
 
     def find(self, tenant: str, source: str, id_: str) -> Entry | None:

@@ -19,7 +19,10 @@ import msgspec
 
 from events.corrections import EventVoided
 from events.envelope import Entry
+from events.erasures import SubjectErased
+from events.personal import ERASED, token_of
 from events.planning import CalendarDefined
+from services.journal.intake import LAST, PLACE_BITS, Intake, as_json
 from services.journal.port import (
     Content,
     Cut,
@@ -27,24 +30,23 @@ from services.journal.port import (
     JournalError,
     Journalled,
     Letter,
+    Personal,
     Refused,
     Tally,
     Verdict,
-    conflict,
 )
+from services.sealing.vault import Vault
 
 APPLICATION_ID: Final = 0x53414C45
 """``SALE``, in the file's header: it is one of ours."""
 FORMAT: Final = 1
 """The newest shape of the file that this version knows."""
 
-_PLACE_BITS: Final = 40
-_LAST: Final = (1 << _PLACE_BITS) - 1
-"""The highest position; also the mask that takes it out of a place."""
-
 _SOUGHT: Final = (CalendarDefined.TYPE, EventVoided.TYPE)
 """Types that are asked for by type; few events have them."""
 _IS_SOUGHT: Final = f"type IN {_SOUGHT}"  # of three or more, SQLite would build a set for every row inserted
+_IS_ERASURE: Final = f"type = '{SubjectErased.TYPE}'"
+_ERASURES: Final = f"CREATE INDEX IF NOT EXISTS erasures ON entries (tenant) WHERE {_IS_ERASURE}"
 
 # A place is (tenant's number << 40 | position): one integer key, so each tenant's entries lie together and in
 # order, appending touches the end of the file only, and rows of a few kB need no overflow pages.
@@ -74,8 +76,8 @@ _SCHEMA: Final = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {FORMAT}",
 )
-_ENTRY: Final = f"SELECT ?1, place & {_LAST}, recorded_ms, source, id, type, at_ms, subject, body FROM entries "
-_LETTER: Final = f"SELECT place & {_LAST}, recorded_ms, reason, field, body, origin, source, id, outcome FROM letters "
+_ENTRY: Final = f"SELECT ?1, place & {LAST}, recorded_ms, source, id, type, at_ms, subject, body FROM entries "
+_LETTER: Final = f"SELECT place & {LAST}, recorded_ms, reason, field, body, origin, source, id, outcome FROM letters "
 _DELIVERY: Final = "SELECT number, system, received_ms, headers, raw FROM inbox "
 
 _PROBLEMS: Final = {
@@ -109,13 +111,17 @@ def _in_a_sentence(path: Path) -> Iterator[None]:
 class SqliteJournal:
     """A Journal in the file at ``path``, which is created if it is missing.
 
-    ``read_only`` opens an existing journal for reading, beside the process that writes it. ``patience_s`` is how
-    long to wait while another process writes. Raises JournalError if the file is no journal, is from a newer
-    version, is damaged or cannot be opened.
+    ``vault`` seals what is personal; without one it is kept as it is told, which is for tests, and for carrying over
+    what was sealed elsewhere. It is closed with the journal. ``read_only`` opens an existing journal for reading,
+    beside the process that writes it. ``patience_s`` is how long to wait while another process writes. Raises
+    JournalError if the file is no journal, is from a newer version, is damaged or cannot be opened.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, patience_s: float = 10.0) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool = False, patience_s: float = 10.0, vault: Vault | None = None
+    ) -> None:
         self._path = path = path.absolute()
+        self._vault: Final = vault
         if read_only and not path.exists():
             raise JournalError(f"there is no journal at {path}; the first event that is told makes one")
         self._patience_s = patience_s
@@ -153,6 +159,7 @@ class SqliteJournal:
             if _is_new(db):
                 for statement in _SCHEMA:
                     db.execute(statement)
+            db.execute(_ERASURES)
 
     def _check_format(self, db: sqlite3.Connection) -> None:
         application, version = _number(db, "PRAGMA application_id"), _number(db, "PRAGMA user_version")
@@ -183,23 +190,52 @@ class SqliteJournal:
     def _base(self, tenant: str) -> int:
         """The place before the tenant's first. Of an unknown tenant it is 0: a span in which nothing stands."""
         rows = self._rows("SELECT number FROM tenants WHERE name = ?", tenant)
-        return rows[0][0] << _PLACE_BITS if rows else 0
+        return rows[0][0] << PLACE_BITS if rows else 0
 
     def append(self, batch: Sequence[Content], refused: Sequence[Refused] = (), *, now_ms: int) -> list[Verdict]:
+        kept, kept_refused = self._sealed(batch, refused, now_ms)
         with self._writing() as db:
             intake = Intake(db)
-            intake.look_up(batch)
-            verdicts = [intake.take(told, now_ms) for told in batch]
-            for refusal in refused:
+            intake.look_up(kept)
+            verdicts = [intake.take(told, now_ms) for told in kept]
+            for refusal in kept_refused:
                 intake.refuse(refusal, now_ms)
             intake.write()
+        self._destroy(kept, verdicts, now_ms)
         return verdicts
+
+    def _sealed(
+        self, batch: Sequence[Content], refused: Sequence[Refused], now_ms: int
+    ) -> tuple[Sequence[Content], Sequence[Refused]]:
+        if self._vault is None:
+            return batch, refused
+        return self._vault.sealed(batch), self._vault.seal_refused(refused, now_ms)
+
+    def _destroy(self, batch: Sequence[Content], verdicts: Iterable[Verdict | None], now_ms: int) -> None:
+        """What was promised by erasures that are in the journal now."""
+        for told, verdict in zip(batch, verdicts, strict=True):
+            if told.type == SubjectErased.TYPE and self._vault is not None and verdict is not None:
+                self._vault.destroy(told.tenant, told.body, now_ms if told.recorded_ms is None else told.recorded_ms)
+
+    def opened(self, entry: Entry) -> Entry:
+        return entry if self._vault is None else self._vault.opened(entry)
+
+    def personal(self, entry: Entry) -> Personal:
+        if self._vault is not None:
+            return self._vault.state(entry)
+        token = token_of(entry)[1]
+        return "erased" if token == ERASED else "sealed" if token else ""
+
+    @property
+    def vault(self) -> Vault | None:
+        """What seals and opens what is personal."""
+        return self._vault
 
     def read(self, tenant: str, after: int, limit: int) -> list[Entry]:
         base = self._base(tenant)
-        above = base + min(max(after, 0), _LAST)
+        above = base + min(max(after, 0), LAST)
         sql = "WHERE place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
-        return self._entries(sql, tenant, above, base + _LAST, limit)
+        return self._entries(sql, tenant, above, base + LAST, limit)
 
     def read_shard(self, tenant: str, after: int, upto: int, shard: int, count: int) -> list[Entry]:
         """The entries above ``after`` up to ``upto`` of one of ``count`` shards of entities, and all voidings.
@@ -219,26 +255,28 @@ class SqliteJournal:
             "SELECT ?1, source, id, type, at_ms, subject, digest, body, recorded_ms FROM entries "
             "WHERE place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
         )
-        return list(starmap(Journalled, self._rows(sql, tenant, base + after, base + _LAST, limit)))
+        return list(starmap(Journalled, self._rows(sql, tenant, base + after, base + LAST, limit)))
 
     def entries(self, tenant: str, positions: Iterable[int]) -> list[Entry]:
         base = self._base(tenant)
-        places = [base + position for position in positions if 0 < position <= _LAST]
-        return self._entries("WHERE place IN (SELECT value FROM json_each(?2)) ORDER BY place", tenant, _json(places))
+        places = [base + position for position in positions if 0 < position <= LAST]
+        return self._entries("WHERE place IN (SELECT value FROM json_each(?2)) ORDER BY place", tenant, as_json(places))
 
     def of_type(self, tenant: str, types: Iterable[str], upto: int | None = None) -> list[Entry]:
         wanted = set(types)
         base = self._base(tenant)
-        last = base + (_LAST if upto is None else min(max(upto, 0), _LAST))
+        last = base + (LAST if upto is None else min(max(upto, 0), LAST))
         if wanted <= set(_SOUGHT):
-            where = f"INDEXED BY sought WHERE tenant = ?2 >> {_PLACE_BITS} AND {_IS_SOUGHT} "
+            where = f"INDEXED BY sought WHERE tenant = ?2 >> {PLACE_BITS} AND {_IS_SOUGHT} "
+        elif wanted == {SubjectErased.TYPE}:
+            where = f"WHERE tenant = ?2 >> {PLACE_BITS} AND {_IS_ERASURE} "
         else:
             where = "NOT INDEXED WHERE place > ?2 "
         where += "AND place <= ?3 AND type IN (SELECT value FROM json_each(?4)) ORDER BY place"
-        return self._entries(where, tenant, base, last, _json(sorted(wanted)))
+        return self._entries(where, tenant, base, last, as_json(sorted(wanted)))
 
     def find(self, tenant: str, source: str, id_: str) -> Entry | None:
-        number = self._base(tenant) >> _PLACE_BITS
+        number = self._base(tenant) >> PLACE_BITS
         found = self._entries("WHERE tenant = ?2 AND source = ?3 AND id = ?4", tenant, number, source, id_)
         return found[0] if found else None
 
@@ -257,7 +295,7 @@ class SqliteJournal:
         return low
 
     def recorded_at(self, tenant: str, position: int) -> int | None:
-        if not 0 < position <= _LAST:
+        if not 0 < position <= LAST:
             return None
         rows = self._rows("SELECT recorded_ms FROM entries WHERE place = ?", self._base(tenant) + position)
         return rows[0][0] if rows else None
@@ -272,14 +310,20 @@ class SqliteJournal:
     def letters(self, tenant: str, open_only: bool = True) -> list[Letter]:
         base = self._base(tenant)
         which = "AND outcome IS NULL " if open_only else ""
-        rows = self._rows(f"{_LETTER} WHERE place > ? AND place <= ? {which}ORDER BY place", base, base + _LAST)
-        return [_letter(tenant, row) for row in rows]
+        rows = self._rows(f"{_LETTER} WHERE place > ? AND place <= ? {which}ORDER BY place", base, base + LAST)
+        return [self._letter(tenant, row) for row in rows]
 
     def letter(self, tenant: str, number: int) -> Letter | None:
-        if not 0 < number <= _LAST:
+        if not 0 < number <= LAST:
             return None
         rows = self._rows(f"{_LETTER} WHERE place = ?", self._base(tenant) + number)
-        return _letter(tenant, rows[0]) if rows else None
+        return self._letter(tenant, rows[0]) if rows else None
+
+    def _letter(self, tenant: str, row: Sequence[Any]) -> Letter:
+        letter = Letter(tenant=tenant, **dict(zip(Letter.__struct_fields__[1:], row, strict=True)))
+        if self._vault is None:
+            return letter
+        return msgspec.structs.replace(letter, body=self._vault.open_body(tenant, letter.body) or b"")
 
     def close_letter(self, tenant: str, number: int, outcome: Literal["retried", "discarded"]) -> None:
         letter = self.letter(tenant, number)
@@ -293,17 +337,25 @@ class SqliteJournal:
 
     def keep(self, tenant: str, system: str, received_ms: int, raw: bytes, headers: Mapping[str, str]) -> int:
         sql = "INSERT INTO inbox (tenant, system, received_ms, headers, raw) VALUES (?, ?, ?, ?, ?)"
+        kept = self._sealed_raw(tenant, received_ms, raw)
         with self._writing() as db:
-            number = db.execute(sql, (tenant, system, received_ms, _json(dict(headers)), raw)).lastrowid
+            number = db.execute(sql, (tenant, system, received_ms, as_json(dict(headers)), kept)).lastrowid
         assert number is not None, "an insert has a number"
         return number
 
     def inbox(self, tenant: str, after: int, limit: int) -> list[Delivery]:
         rows = self._rows(f"{_DELIVERY} WHERE tenant = ? AND number > ? ORDER BY number LIMIT ?", tenant, after, limit)
         return [
-            Delivery(tenant, number, system, received_ms, msgspec.json.decode(headers), raw)
+            Delivery(tenant, number, system, received_ms, msgspec.json.decode(headers), self._opened_raw(tenant, raw))
             for number, system, received_ms, headers, raw in rows
         ]
+
+    def _sealed_raw(self, tenant: str, received_ms: int, raw: bytes) -> bytes:
+        return raw if self._vault is None else self._vault.seal_body("inbox", tenant, received_ms, raw)
+
+    def _opened_raw(self, tenant: str, kept: bytes) -> bytes:
+        """What was delivered; nothing where its time is over."""
+        return kept if self._vault is None else self._vault.open_body(tenant, kept) or b""
 
     def prune(self, before_ms: int) -> int:
         with self._writing() as db:
@@ -314,6 +366,11 @@ class SqliteJournal:
         return deleted
 
     def close(self) -> None:
+        self._close_file()
+        if self._vault is not None:
+            self._vault.close()
+
+    def _close_file(self) -> None:
         with self._write_lock, self._read_lock, _in_a_sentence(self._path):
             self._connections.close()
 
@@ -326,102 +383,6 @@ class SqliteJournal:
         self.close()
 
 
-class _Standing(msgspec.Struct):
-    """Where a tenant stands while a batch is taken in."""
-
-    number: int
-    position: int
-    recorded_ms: int
-    told: int
-    duplicates: int
-    refused: int
-
-
-class Intake:
-    """A batch on its way into the journal, within its transaction."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-        self._standings: dict[str, _Standing] = {}
-        self._known: dict[tuple[str, str, str], tuple[int, bytes]] = {}
-        """Identity to position and digest of what stands."""
-        self._entries: list[tuple[Any, ...]] = []
-        self._letters: list[tuple[Any, ...]] = []
-
-    def look_up(self, batch: Sequence[Content]) -> None:
-        """Learns, with one query per source, which identities stand already."""
-        asked: dict[tuple[str, str], list[str]] = {}
-        for told in batch:
-            asked.setdefault((told.tenant, told.source), []).append(told.id)
-        sql = (
-            f"SELECT id, place & {_LAST}, digest FROM entries INDEXED BY identity "
-            "WHERE tenant = ? AND source = ? AND id IN (SELECT value FROM json_each(?))"
-        )
-        for (tenant, source), ids in asked.items():
-            for id_, position, digest in self._db.execute(sql, (self._standing(tenant).number, source, _json(ids))):
-                self._known[tenant, source, id_] = (position, digest)
-
-    def take(self, told: Content, now_ms: int) -> Verdict:
-        """Decides what becomes of an event that was looked up."""
-        standing = self._standing(told.tenant)
-        identity = (told.tenant, told.source, told.id)
-        first = self._known.get(identity)
-        if first is None:
-            standing.told += 1
-            standing.position += 1
-            self._known[identity] = (standing.position, told.digest)
-            self._enter(told, standing, now_ms)
-            return Verdict("accepted", standing.position)
-        position, digest = first
-        if digest != told.digest:
-            self.refuse(conflict(told, position), now_ms)
-            return Verdict("conflict", position)
-        standing.told += 1
-        standing.duplicates += 1
-        return Verdict("duplicate", position)
-
-    def _enter(self, told: Content, standing: _Standing, now_ms: int) -> None:
-        asked = now_ms if told.recorded_ms is None else told.recorded_ms
-        standing.recorded_ms = max(asked, standing.recorded_ms)
-        place = standing.number << _PLACE_BITS | standing.position
-        where = (place, standing.number, standing.recorded_ms)
-        self._entries.append(
-            (*where, told.source, told.id, told.type, told.at_ms, told.subject, told.digest, told.body)
-        )
-
-    def refuse(self, refusal: Refused, now_ms: int) -> None:
-        """Makes a dead letter."""
-        standing = self._standing(refusal.tenant)
-        standing.told += 1
-        standing.refused += 1
-        place = standing.number << _PLACE_BITS | standing.refused
-        why = (refusal.reason, refusal.field)
-        recorded_ms = now_ms if refusal.recorded_ms is None else refusal.recorded_ms
-        self._letters.append((place, recorded_ms, *why, refusal.body, refusal.origin, refusal.source, refusal.id))
-
-    def _standing(self, tenant: str) -> _Standing:
-        standing = self._standings.get(tenant)
-        if standing is None:
-            self._db.execute("INSERT OR IGNORE INTO tenants (name) VALUES (?)", (tenant,))
-            columns = "number, position, recorded_ms, told, duplicates, refused"
-            row = self._db.execute(f"SELECT {columns} FROM tenants WHERE name = ?", (tenant,)).fetchone()
-            standing = self._standings[tenant] = _Standing(*row)
-        return standing
-
-    def letters(self, tenant: str) -> int:
-        """How many refusals a tenant has, with those of this batch."""
-        return self._standing(tenant).refused
-
-    def write(self) -> None:
-        """Puts everything into the file."""
-        self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._entries)
-        self._db.executemany("INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", self._letters)
-        self._db.executemany(
-            "UPDATE tenants SET position = ?, recorded_ms = ?, told = ?, duplicates = ?, refused = ? WHERE number = ?",
-            [(s.position, s.recorded_ms, s.told, s.duplicates, s.refused, s.number) for s in self._standings.values()],
-        )
-
-
 def _is_new(db: sqlite3.Connection) -> bool:
     """Nothing is in the file yet: it was just made, or its maker died at once."""
     return not _number(db, "PRAGMA application_id") and not _number(db, "SELECT count(*) FROM sqlite_master")
@@ -431,11 +392,3 @@ def _number(db: sqlite3.Connection, sql: str) -> int:
     value = db.execute(sql).fetchone()[0]
     assert isinstance(value, int)
     return value
-
-
-def _letter(tenant: str, row: Sequence[Any]) -> Letter:
-    return Letter(tenant=tenant, **dict(zip(Letter.__struct_fields__[1:], row, strict=True)))
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -37,7 +37,7 @@ class SqliteKeys:
         self._known: dict[str, Key] = {}
         self._version = -1
         with _in_a_sentence(path):
-            _make_private(path)
+            make_private(path, "the keys")
             uri = f"{path.as_uri()}?mode=rw"
             self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
             self._make_ready()
@@ -154,16 +154,16 @@ def _key(row: tuple[Any, ...], kept: list[Secret]) -> Key:
     )
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path, what: str) -> None:
     """An empty file that only its owner may read, where there is none. Those beside it get its mode from SQLite."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         mode = path.stat().st_mode
     except OSError as error:
-        raise KeysError(f"the keys in {path} cannot be opened: {error.strerror}; check that folder") from error
+        raise KeysError(f"{what} in {path} cannot be opened: {error.strerror}; check that folder") from error
     if mode & 0o077:
-        raise KeysError(f"the keys in {path} may be read or changed by others; run `chmod 600` on it")
+        raise KeysError(f"{what} in {path} may be read or changed by others; run `chmod 600` on it")
 
 
 @contextmanager

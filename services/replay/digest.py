@@ -7,17 +7,23 @@ merges and the order of writing do not. It finds mistakes, not forgers: for thos
 
 import hashlib
 import json
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from events.envelope import Entry
 from projections.answer import as_json
 from projections.catalogue import KPIS
 from projections.question import question
 from services.books import Books
-from services.journal.port import Cut, Journal
+from services.journal.port import Cut
 from services.store.port import Store
 
 _CHUNK: Final = 1 << 16
+
+
+class Entries(Protocol):
+    """The part of a journal that is digested."""
+
+    def read(self, tenant: str, after: int, limit: int) -> list[Entry]: ...
 
 
 def digest(workspace: Any, tenant: str, position: int | None = None) -> dict[str, Any]:
@@ -32,7 +38,7 @@ def digest(workspace: Any, tenant: str, position: int | None = None) -> dict[str
     }
 
 
-def journal_digest(journal: Journal, tenant: str, position: int) -> str:
+def journal_digest(journal: Entries, tenant: str, position: int) -> str:
     """Of the events up to a position: their places, recorded times and bodies."""
     digest = hashlib.sha256()
     after = 0

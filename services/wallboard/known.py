@@ -10,6 +10,8 @@ from typing import Final, Literal
 from events.codec import read
 from events.corrections import EventVoided
 from events.envelope import to_text
+from events.erasures import SubjectErased
+from events.people import RepAssigned
 from events.planning import PipelineDefined, TargetSet
 from events.vocabulary import BY_TYPE
 from projections.books.shelf import order
@@ -21,6 +23,8 @@ from services.store.clickhouse import as_entry
 
 Names = Literal["full", "initials", "id", "own", "off"]
 """How people are named on a wall: in full, by initials, by their ids; ``own``: only whose board it is; or not."""
+_READ: Final = [*KINDS, TargetSet.KIND, SubjectErased.KIND]
+"""Kinds of which a new event may change what is known."""
 _SCOPES: Final = {"rep_id": "rep", "team_id": "team", "region": "region", "product": "product", "": "company"}
 """What a target is for, by the dimension that a board or a tile is filtered by."""
 
@@ -94,7 +98,12 @@ class Knowing:
         rows = books.query(
             "SELECT count() FROM {history} WHERE tenant = {tenant:String} AND book IN {kinds:Array(String)} "
             "AND position > {known:UInt64} AND position <= {cut:UInt64}",
-            {"tenant": books.tenant, "kinds": [*KINDS, "target"], "known": self._position, "cut": cut.position},
+            {
+                "tenant": books.tenant,
+                "kinds": [*KINDS, "target", SubjectErased.KIND],
+                "known": self._position,
+                "cut": cut.position,
+            },
         )
         return bool(rows[0][0])
 
@@ -107,10 +116,18 @@ def _read(books: Books, cut: Cut) -> Known:
     return Known(
         definitions,
         rows[0][1] if rows[0][0] else 0,
-        {assigned.rep_id: assigned.name for _, assigned in definitions.assignments if assigned.name},
+        _reps(books, definitions),
         _stages(definitions),
         _targets(books, cut, definitions),
     )
+
+
+def _reps(books: Books, definitions: Definitions) -> dict[str, str]:
+    """Names of reps, the latest that was told, as far as they were not erased."""
+    told = [fact for fact in definitions.of_kind(RepAssigned.KIND) if isinstance(fact.data, RepAssigned)]
+    opened = {entry.position: read(books.opened(entry)).data for entry in books.at(fact.position for fact in told)}
+    named = [opened.get(fact.position) for fact in told]
+    return {each.rep_id: each.name for each in named if isinstance(each, RepAssigned) and each.name}
 
 
 def _stages(definitions: Definitions) -> dict[str, str]:

@@ -52,6 +52,7 @@ def test_the_books_are_the_same_on_kafka_and_back(
     assert run("move", "--from", f"sqlite:///{here}/journal.sqlite", "--to", kafka.url)[1]["tenants"][0]["moved"] == 0
     with monkeypatch.context() as on_kafka:
         on_kafka.setenv("SALESTREAM_JOURNAL", kafka.url)
+        on_kafka.setenv("SALESTREAM_SUBJECT_KEYS", f"sqlite://{here}/subjects.sqlite")
         assert run("digest", "--data", there) == (0, before)
         assert run("verify", "--data", there)[0] == 0
         assert len(run("dead-letters", "list", "--data", there)[1]["refused"]) == 1

@@ -23,6 +23,7 @@ def test_what_is_told_is_in_the_topic_when_the_answer_comes(kafka: Kafka, tmp_pa
     env = {
         "SALESTREAM_JOURNAL": kafka.url,
         "SALESTREAM_KAFKA_PREFIX": names.prefix,
+        "SALESTREAM_SUBJECT_KEYS": f"sqlite://{tmp_path}/subjects.sqlite",
         "SALESTREAM_KAFKA_PARTITIONS": "3",
         "SALESTREAM_STORE": "clickhouse://nobody@127.0.0.1:9/books",
     }

@@ -1,19 +1,27 @@
 """A journal is carried over and back, and stays the same."""
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.journal.kafka import KafkaJournal
 from services.journal.move import move
-from services.journal.port import JournalError
+from services.journal.port import JournalError, Letter
 from services.journal.sqlite import SqliteJournal
 from services.kafka.topics import Names
 from services.replay.digest import journal_digest
+from services.sealing.open import open_vault
+from services.sealing.vault import Vault
+from services.settings import Settings
 from tests.kafka.broker import Kafka
 from tests.kafka.topics import cluster, make
 from tests.services.journal.telling import NOW_MS, everything, invalid, told
+
+FOLDER: list[Path] = []
+OPENED: list[Vault] = []
 
 
 def fresh(kafka: Kafka) -> Names:
@@ -33,11 +41,35 @@ def source(path: Path, events: int = 450) -> SqliteJournal:
     return journal
 
 
+@pytest.fixture(autouse=True)
+def keys(tmp_path: Path) -> Iterator[None]:
+    """What an older version kept in clear is sealed on its way, with keys that are opened when they are needed."""
+    OPENED.clear()
+    FOLDER.append(tmp_path / "keys")
+    yield
+    FOLDER.clear()
+    for opened in OPENED:
+        opened.close()
+
+
+def vault() -> Vault:
+    """The keys of the test."""
+    if not OPENED:
+        OPENED.append(open_vault(Settings(data=FOLDER[0])))
+    return OPENED[0]
+
+
 def carry(here: SqliteJournal, there: SqliteJournal) -> list[int]:
     """Move, and say how much was moved of each tenant."""
-    result = move(here, there, now_ms=NOW_MS + 5000, progress=lambda done: None)
+    result = move(here, there, now_ms=NOW_MS + 5000, progress=lambda done: None, vault=vault)
     assert all(each["same"] for each in result["tenants"])
     return [each["moved"] for each in result["tenants"]]
+
+
+def letters(journal: SqliteJournal, tenant: str) -> list[Letter]:
+    """The dead letters with their bodies as they came."""
+    found = journal.letters(tenant, open_only=False)
+    return [msgspec.structs.replace(each, body=vault().open_body(tenant, each.body)) for each in found]
 
 
 def same(here: SqliteJournal, there: SqliteJournal) -> None:
@@ -45,7 +77,7 @@ def same(here: SqliteJournal, there: SqliteJournal) -> None:
     assert here.tenants() == there.tenants()
     for tenant in here.tenants():
         assert everything(here, tenant) == everything(there, tenant)
-        assert here.letters(tenant, open_only=False) == there.letters(tenant, open_only=False)
+        assert letters(here, tenant) == letters(there, tenant)
         head = here.head(tenant).position
         assert journal_digest(here, tenant, head) == journal_digest(there, tenant, head)
 
@@ -77,7 +109,7 @@ def test_an_interrupted_move_goes_on(kafka: Kafka, tmp_path: Path) -> None:
     names = fresh(kafka)
     with source(tmp_path / "here.sqlite") as here:
         with KafkaJournal(tmp_path / "mirror", cluster(kafka), names) as there, pytest.raises(Interrupted):
-            move(here, there, now_ms=NOW_MS, progress=interrupt)
+            move(here, there, now_ms=NOW_MS, progress=interrupt, vault=vault)
         with KafkaJournal(tmp_path / "mirror", cluster(kafka), names) as there:
             assert there.head("acme").position == 200
             assert carry(here, there) == [100, 0, 150]

@@ -137,6 +137,7 @@ class Site:
             "KAFKA_PREFIX": self.names.prefix,
             "KAFKA_PARTITIONS": self.partitions,
             "STORE": self.store_url,
+            "SUBJECT_KEYS": f"sqlite://{self.folder}/subjects.sqlite",
             "WORKER_LOG": "json",
         }
         told |= QUICK | self._settings | settings

@@ -1,0 +1,1 @@
+"""Tests of sealing: personal data kept under keys that can be destroyed."""
