@@ -144,8 +144,8 @@ _CHINESE: Final = {
         "{all} 条事件中有 {n} 条改述；这是对历史的重新计分，不是预测"
     ),
     "slice": "切片",
-    "old": "旧值",
-    "new": "新值",
+    "old value": "旧值",
+    "new value": "新值",
     "the ledger changed for: {names}": "账本有变化的租户：{names}",
     "the same": "一致",
     "differs": "不一致",

@@ -64,7 +64,7 @@ def _shown(session: Session, result: dict[str, Any]) -> None:
             ]
             for each in moved[:SHOWN]
         ]
-        headings = [t(name) for name in ("KPI", "period", "slice", "old", "new", "why")]
+        headings = [t(name) for name in ("KPI", "period", "slice", "old value", "new value", "why")]
         session.say(show.table(headings, [[show.printable(text) for text in row] for row in rows], numbers=[3, 4]))
         if len(moved) > SHOWN:
             session.say(t("and {n} more; --json lists all").format(n=f"{len(moved) - SHOWN:,}"))

@@ -115,7 +115,7 @@ def _movers(session: Session, movers: list[dict[str, Any]]) -> None:
         values = [people(mover[which], unit) for which in ("old", "new")]
         return [show.printable(text) for text in (mover["tenant"], name, mover["period"], cell or show.DASH, *values)]
 
-    headings = [session.t(name) for name in ("tenant", "KPI", "period", "slice", "old", "new")]
+    headings = [session.t(name) for name in ("tenant", "KPI", "period", "slice", "old value", "new value")]
     session.say(show.table(headings, [row(mover) for mover in movers[:SHOWN]], numbers=[4, 5]))
     if len(movers) > SHOWN:
         session.say(session.t("and {n} more; --json lists all").format(n=f"{len(movers) - SHOWN:,}"))

@@ -147,7 +147,7 @@ const meter = (line) => line.querySelector(".meter") ?? make("span", "meter", ma
 function leaders(article, tile) {
   const most = Number(tile.rows[0]?.value ?? 0) || 1;
   listed(article, tile, () => make("li", "bar leader"), (line, row) => {
-    const rose = row.rose === null ? "new" : row.rose > 0 ? `▲${row.rose}` : row.rose < 0 ? `▼${-row.rose}` : "";
+    const rose = row.rose === null ? t("new entry") : row.rose > 0 ? `▲${row.rose}` : row.rose < 0 ? `▼${-row.rose}` : "";
     const name = row.name === null ? t("(hidden)") : named(row.name);
     line.replaceChildren(make("span", "place", String(row.place)), label(tile, row, name),
       make("span", `rose ${row.rose > 0 ? "good" : row.rose < 0 ? "bad" : ""}`, rose), meter(line),
