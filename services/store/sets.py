@@ -107,14 +107,12 @@ class Sets:
         if now_ms() < at_ms + patience_ms:
             raise StoreError("the tables of the ledger are being exchanged; try again in a minute")
         names = self._names()
-        if before not in names[""].values():
-            self._note({"number": number, "at_ms": at_ms, "before": before, "after": after}, done=1)
-        elif after in names[""].values():
+        if after in names[""].values():  # it began
             for slot in SLOTS:
                 left = [table for table in LEDGER if names[slot].get(table) == after and names[""][table] == before]
                 if left:
                     self._exchange(left, slot)
-            self._note({"number": number, "at_ms": at_ms, "before": before, "after": after}, done=1)
+        self._note({"number": number, "at_ms": at_ms, "before": before, "after": after}, done=1)
 
     def reading(self) -> str | None:
         """What a reader looks at before and after: the same both times, all it read is of one set. None: not now."""
