@@ -40,12 +40,16 @@ class Framer:
         self._board: Final = board
         self._style: Final = style
         self._of: Final = of
+        self._tables = ""
         self._deep = any(tile.kind == "health" for tile in board.tiles)
         self._begin("")
 
     def _begin(self, tables: str) -> None:
         """Know nothing yet of this set of tables."""
         self._tables = tables
+        self._forget()
+
+    def _forget(self) -> None:
         self._sheet = Sheet()
         self._knowing = Knowing()
         self._wins: tuple[int, list[tuple[Any, ...]]] = -1, []
@@ -58,6 +62,9 @@ class Framer:
         if books.tables != self._tables:
             self._begin(books.tables)
         as_of = books.past if as_of is None else as_of
+        if books.tables != self._tables:
+            self._forget()
+            self._tables = books.tables
         cut = books.cut(as_of)
         known = self._knowing.at(books, cut)
         pulse = health(books, cut, self._deep) if health is not None and as_of is None else None

@@ -105,8 +105,12 @@ class Sheet:
         self._healed = 0
 
     def read(self, books: Books, cut: Cut, definitions: Definitions, wants: Sequence[Want]) -> list[Found]:
-        """What is wanted, at one cut, which is never before the one before. In the company's currency."""
-        if cut.position < self._ledger.position:
+        """What is wanted, at one cut, in the company's currency.
+
+        At the cut of the time before, or an earlier one, all is asked anew: there is time for it, and what was parked
+        may have been posted at its own place.
+        """
+        if cut.position <= self._ledger.position:
             self._kept.clear()
             self._ledger = _Ledger()
         self._frame += 1

@@ -14,12 +14,16 @@ from projections.formula import Undefined, Value
 from projections.kpi import Kpi
 from projections.periods import Period, running
 from projections.question import Question
+from services.books import Books
 from services.clock import now_ms
 from services.journal.port import Cut
 from services.settings import Settings
 from services.simulator.company import Company
+from services.wallboard.board import Boards
+from services.wallboard.frame import Framer
 from services.wallboard.known import Knowing
 from services.wallboard.sheet import Sheet, Want
+from services.wallboard.style import Style
 from services.workspace import Workspace
 
 STEPS = (200, 20)
@@ -71,7 +75,7 @@ def _values(rows: Mapping[Cell, Row]) -> dict[Cell, Value]:
 
 
 def test_boards_share_statements(workspace: Workspace) -> None:
-    """What is read in one statement is; and where nothing is new, nothing is read."""
+    """What one statement can read it reads; and where nothing is new, nothing is read."""
     books, knowing, sheet = workspace.books(), Knowing(), Sheet()
     cut = books.cut(None)
     names = ("revenue", "bookings", "deals_lost")
@@ -88,6 +92,21 @@ def test_boards_share_statements(workspace: Workspace) -> None:
     asked.clear()
     sheet.read(books, cut, definitions, told)
     assert len(asked) == 2, "what is new, and one statement for all"
+    later = Cut(cut.position + 1, cut.recorded_ms)
     asked.clear()
-    sheet.read(books, cut, definitions, told)
+    sheet.read(books, later, definitions, told)
     assert len(asked) == 1, "what is new: nothing"
+    asked.clear()
+    sheet.read(books, later, definitions, told)
+    assert len(asked) == 2, "there is time to ask all anew"
+
+
+def test_what_a_rebuild_put_in_place_is_another_story(workspace: Workspace) -> None:
+    framer = Framer(Boards().all["sales"], Style())
+
+    def frame(tenant: str, tables: str) -> dict[str, Any]:
+        books = Books(workspace.store, tenant, workspace.settings, tables)
+        return framer.frame(books, None, lambda cut: cut.recorded_ms)
+
+    assert frame("default", "one")["tiles"][0]["value"] != "0.00"
+    assert frame("nobody", "two")["tiles"][0]["value"] == "0.00"
