@@ -76,7 +76,7 @@ def _format_of(into: Path | None) -> str:
     return ending
 
 
-@click.group(short_help="Pack the events that make a number, so that anybody can check it.")
+@click.group(short_help="Packs of the events that make a number.")
 @shared
 def dispute() -> None:
     """Pack the events that make a number, so that anybody can check it: the same events give the same number."""

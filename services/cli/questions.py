@@ -7,7 +7,7 @@ import click
 
 from services.cli import show
 from services.cli.session import BAD_USAGE, Problem, Session, shared
-from services.words import meaning
+from services.meanings import meaning
 
 if TYPE_CHECKING:
     from projections.question import Question

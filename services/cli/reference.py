@@ -8,7 +8,7 @@ import click
 
 from services.cli import show
 from services.cli.session import BAD_USAGE, Problem, Session, shared
-from services.words import meaning
+from services.meanings import meaning
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

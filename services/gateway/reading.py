@@ -19,9 +19,9 @@ from services.gateway.gateway import Gateway, Route
 from services.gateway.problems import Problem, unavailable
 from services.gateway.representation import MEDIA, PAGING, chosen, page_of, sent
 from services.journal.port import JournalError
+from services.meanings import meaning
 from services.receipt import explain, history
 from services.store.port import StoreError
-from services.words import meaning
 
 _encode: Final = msgspec.json.Encoder().encode
 _QUESTION: Final = {

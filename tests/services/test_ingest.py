@@ -24,6 +24,7 @@ from services.ingest import BatchReport, Ingest, Outcome, Raw, RefusedLine, line
 from services.journal.port import Journal, Tally
 from services.journal.sqlite import SqliteJournal
 from tests.services.journal.telling import NOW_MS, everything, ids
+from tests.services.pipes import Drops, Endless
 
 FRESH = count()
 
@@ -272,42 +273,6 @@ class TestTooLong:
         (report,) = door.lines(b"\xef\xbb\xbf" + line(event("1")) + line(event("2")))
 
         assert report.accepted == 2
-
-
-class Drops(io.RawIOBase):
-    """A pipe that gives these, one at a time."""
-
-    def __init__(self, *drops: bytes) -> None:
-        self._rest = list(drops)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        drop = self._rest.pop(0) if self._rest else b""
-        buffer[: len(drop)] = drop
-        return len(drop)
-
-
-class Endless(io.RawIOBase):
-    """A file with one line of so many bytes, and another after it."""
-
-    def __init__(self, length: int, after: bytes) -> None:
-        self._rest = length
-        self._after = b"\n" + after
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        size = min(len(buffer), self._rest)
-        self._rest -= size
-        if size:
-            buffer[:size] = bytes(size)
-            return size
-        part, self._after = self._after[: len(buffer)], self._after[len(buffer) :]
-        buffer[: len(part)] = part
-        return len(part)
 
 
 class TestCurrency:

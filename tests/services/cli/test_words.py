@@ -8,8 +8,9 @@ import pytest
 
 from projections.catalogue import KPIS
 from services.cli import app, show
+from services.meanings import meaning
 from services.settings import Settings
-from services.words import in_chinese, meaning
+from services.words import in_chinese
 
 FOLDER = Path(app.__file__).parent
 UNTRANSLATED = {"KPI", "中文", ""}
