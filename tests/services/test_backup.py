@@ -5,7 +5,7 @@ import sqlite3
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copyfile
+from shutil import copy
 from threading import Event, Thread
 
 import pytest
@@ -42,7 +42,7 @@ def test_it_comes_back_as_it_was(settings: Settings, tmp_path: Path) -> None:
 
     other = Settings(data=tmp_path / "other")
     other.data.mkdir()
-    copyfile(settings.master_key_path, other.master_key_path)  # it is kept elsewhere
+    copy(settings.master_key_path, other.master_key_path)  # it is kept elsewhere
     _, then = restore(other, file)
     with Workspace(other) as workspace:
         assert workspace.post_all() == 10
