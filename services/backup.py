@@ -41,6 +41,8 @@ PIECES: Final = (
     Piece("journal.sqlite", lambda settings: None if settings.on_kafka else settings.journal_path),
     Piece("keys.sqlite", lambda settings: settings.keys_path),
     Piece("seals.sqlite", lambda settings: settings.seals_path),
+    Piece("subjects.sqlite", lambda settings: _subject_keys(settings)),
+    Piece("trail.sqlite", lambda settings: settings.trail_path),
 )
 """In the order in which they are copied. The journal is first, so whatever its events need was there before them."""
 
@@ -58,6 +60,14 @@ class Backup(msgspec.Struct, frozen=True):
     """SHA-256 by name."""
     heads: dict[str, int]
     """The last position of each tenant's journal."""
+
+
+def _subject_keys(settings: Settings) -> Path | None:
+    """The keys of personal data, each wrapped by the master key, which is a secret and is not in a backup."""
+    try:
+        return settings.subject_keys_path
+    except ValueError:
+        return None  # they are kept elsewhere
 
 
 class BadBackup(WorkspaceError):
