@@ -52,7 +52,7 @@ def test_a_mistake_in_a_book_is_shrunk_to_the_events_that_show_it(
     company: New, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DealBook, "_take_back", lambda self, fact, lines: None)
-    found = audited(company([*TOLD, *DEAL]), slices=6 * len(KPIS))
+    found = audited(company([*TOLD, *DEAL]), slices=20 * len(KPIS))
 
     by_kpi = {each["kpi"]: each for each in found["differences"]}
     assert not found["ok"]
