@@ -12,6 +12,8 @@ import httpx
 from benchmarks import work
 from benchmarks.gateway import CALM_PER_S, STRUCTURED, serving
 from benchmarks.measure import taken
+from events.envelope import to_text
+from services.clock import now_ms
 
 HISTORY: Final = 100_000
 """Events in the books beforehand."""
@@ -113,7 +115,7 @@ async def _tell(port: int, run: int) -> list[tuple[float, int]]:
 
 def _event(run: int, number: int) -> bytes:
     """What a sales force tells: mostly contacts, some deals."""
-    time_ = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 5))
+    time_ = to_text(now_ms() - 5_000)
     deal = f"B-{run}-{number - number % 10}"
     kinds: tuple[tuple[str, dict[str, str]], ...] = (
         ("deal.created", {"deal_id": deal, "stage": "qualified", "amount": "900.00", "rep_id": f"rep-{number % 40}"}),

@@ -155,6 +155,7 @@ _CHINESE: Final = {
     "The books are right.": "账目正确。",
     "The books are not right.": "账目有误。",
     "{n} events written to {file}": "已将 {n} 条事件写入 {file}",
+    "The wallboard of this company: {address}": "这家公司的大屏：{address}",
     "The books of this company are in {folder}; ask them:": "这家公司的账在 {folder}，可以继续提问：",
     "{cause}: {effect}, by {n} events": "{cause}：{effect}，涉及 {n} 个事件",
     "known then": "当时所知",
@@ -404,6 +405,11 @@ _CHINESE: Final = {
     ),
     "How long what was refused can be read, if it names no subject.": "被拒绝且未指明对象的内容可读取的天数。",
     "How long it is kept who asked and changed what.": "谁查询、谁变更了什么的记录保留天数。",
+    "How reps are named on the wallboard; own: only on their own board; off: not at all.": (
+        "大屏上如何显示销售姓名；own：仅在本人看板上；off：不显示。"
+    ),
+    "The wallboard shows no team, region or manager with fewer reps.": "大屏不显示销售人数少于此数的团队、地区或经理。",
+    "Colour of what is better on the wallboard: green, or red.": "大屏上“更好”用的颜色：绿（green）或红（red）。",
     "Folder of your own boards for the wallboard, one YAML file each.": (
         "自定义大屏看板所在的文件夹，每个看板一个 YAML 文件。"
     ),

@@ -21,7 +21,7 @@ _PASSED_ON: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 COOKIE: Final = "salestream_wall"
 """Where a browser keeps its key once it has shown it."""
-_IMPLIED: Final[dict[Scope, tuple[Scope, ...]]] = {"wall": ("wall", "read")}
+IMPLIED: Final[dict[Scope, tuple[Scope, ...]]] = {"wall": ("wall", "read")}
 """Which scopes open a route beside its own: who may ask may also watch."""
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:]+\]|[a-z0-9.]+)(:\d+)?\Z", re.ASCII)
 
@@ -62,7 +62,7 @@ class Gate:
             _LOG.warning("refused key %s from %s for %s: %s", error.prefix or "?", _peer(request), scope, error)
             sentence = "this key opens nothing; see `salestream keys list` for those that do"
             raise _refused(sentence, "invalid_token") from error
-        if not any(each in key.scopes for each in _IMPLIED.get(scope, (scope,))):
+        if not any(each in key.scopes for each in IMPLIED.get(scope, (scope,))):
             _LOG.warning("refused key %s from %s: it has not the scope %s", key.prefix, _peer(request), scope)
             problem = f"this key may not do that; allowed: a key with the scope {scope}"
             headers = {"WWW-Authenticate": f'Bearer realm="salestream", error="insufficient_scope", scope="{scope}"'}

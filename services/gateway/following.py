@@ -4,11 +4,13 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Event
 from types import TracebackType
 from typing import Final, Self
 
 from services.journal.port import JournalError
+from services.processor.poster import Poster
 from services.store.port import Fenced, StoreError
 from services.workspace import Workspace
 
@@ -84,8 +86,12 @@ class Follower:
             if journal.head(tenant).position != self._posted.get(tenant):
                 with self._workspace.posting:
                     poster = self._workspace.poster(tenant)
-                    poster.catch_up()
-                    self._posted[tenant] = poster.position
+                    # While events keep coming it goes on and on; who watches wants to know how far it is.
+                    poster.catch_up(partial(self._note, poster))
+                    self._note(poster, 0)
+
+    def _note(self, poster: Poster, done: int) -> None:
+        self._posted[poster.tenant] = poster.position
 
     def __enter__(self) -> Self:
         self.done = self._thread.submit(self._run)

@@ -30,7 +30,7 @@ _MEDIA: Final = {"html": "text/html", "js": "text/javascript", "css": "text/css"
 _FILES: Final = {"/": "index.html"} | {
     f"/{name}": name
     for name in (
-        "icon.svg", "wall.css", "wall.js", "state.js", "words.js", "draw.js", "tiles.js", "charts.js", "receipt.js",
+        "icon.svg", "wall.css", "wall.js", "state.js", "words.js", "tiles.js", "charts.js", "receipt.js",
         "moments.js", "stream.js", "echarts.js",
     )
 }  # fmt: skip

@@ -1,0 +1,111 @@
+"""What frames know beside numbers: names, targets and their pace, and groups too small to show."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from projections.definitions import Calendar
+from projections.periods import Period
+from services.clock import now_ms
+from services.settings import Settings
+from services.wallboard.board import board
+from services.wallboard.frame import Framer
+from services.wallboard.known import initials, pace
+from services.wallboard.style import Style
+from services.workspace import Workspace
+
+BOARD = """
+title: {en: A, zh: 甲}
+tiles:
+  - {kind: bars, kpi: bookings, period: month, by: team_id}
+  - {kind: leaders, kpi: bookings, period: month, by: rep_id}
+  - {kind: number, kpi: bookings, period: month}
+  - {kind: number, kpi: bookings, period: month, where: [rep_id=R-3]}
+"""
+
+
+def event(number: int, type_: str, day: str, **data: Any) -> dict[str, Any]:
+    time = f"2026-10-{day}:00:00Z"
+    told = {"specversion": "1.0", "id": str(number), "source": "/crm", "type": type_, "time": time}
+    return told | {"recordedtime": time, "data": data}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """Two reps in one team, one in another; the third was second until this morning."""
+    reps = [("R-1", "T-1", "Li Na"), ("R-2", "T-1", "王伟"), ("R-3", "T-2", "Ann")]
+    wins = [
+        ("R-1", "300.00", "05T08"),
+        ("R-2", "200.00", "06T08"),
+        ("R-3", "100.00", "07T08"),
+        ("R-3", "150.00", "08T09"),
+    ]
+    told = [event(0, "calendar.defined", "01T00", timezone="UTC", currency="CNY")]
+    told += [
+        event(10 + n, "rep.assigned", "01T00", rep_id=rep, team_id=team, name=name)
+        for n, (rep, team, name) in enumerate(reps)
+    ]
+    told += [
+        event(20, "target.set", "01T00", kpi="bookings", period="2026-10", value="2200.00", currency="CNY"),
+        event(21, "target.set", "01T00", kpi="bookings", period="2026-10", value="99.00", scope="rep", scope_id="R-3"),
+        event(22, "target.set", "01T00", kpi="bookings", period="2026-10", value="9.00", currency="EUR", scope="rep",
+              scope_id="R-1"),
+    ]  # fmt: skip
+    told += [
+        event(30 + n, "deal.won", day, deal_id=f"D-{n}", rep_id=rep, amount=amount)
+        for n, (rep, amount, day) in enumerate(wins)
+    ]
+    with Workspace(Settings(data=tmp_path)) as opened:
+        lines = [json.dumps(each).encode() for each in told]
+        outcomes = opened.ingest().tell(lines, now_ms=now_ms(), importer=True)
+        assert {outcome.status for outcome in outcomes} == {"accepted"}
+        opened.post_all()
+        yield opened
+
+
+def frame(workspace: Workspace, style: Style) -> dict[str, Any]:
+    return Framer(board("b.yaml", BOARD), style).frame(workspace.books(), None, lambda cut: cut.recorded_ms)
+
+
+def test_leaders_and_who_rose_since_the_day_began(workspace: Workspace) -> None:
+    rows = frame(workspace, Style())["tiles"][1]["rows"]
+    assert [(row["place"], row["name"], row["value"], row["rose"]) for row in rows] == [
+        (1, "Li Na", "300.00", 0), (2, "Ann", "250.00", 1), (3, "王伟", "200.00", -1)
+    ]  # fmt: skip
+
+
+def test_small_groups_and_names_are_withheld(workspace: Workspace) -> None:
+    shown = frame(workspace, Style(names="initials", least=2))
+    teams, leaders = shown["tiles"][0], shown["tiles"][1]["rows"]
+    assert ([row["name"] for row in teams["rows"]], teams["withheld"]) == (["T-1"], 1)
+    assert [row["name"] for row in leaders] == ["L. N.", "A.", "王*"]
+    assert {row["of"] for row in leaders} == {None}, "no receipt says who it was"
+
+
+def test_targets_and_their_pace(workspace: Workspace) -> None:
+    company, rep = (tile["target"] for tile in frame(workspace, Style())["tiles"][2:])
+    # October 2026 has 22 working days from Thursday the 1st; five are over on the 8th, and nine hours of the sixth.
+    assert company == {"value": "2200", "due": "537.5"}
+    assert rep is not None
+    assert rep["value"] == "99"
+
+
+def test_pace_of_a_stretch_without_working_days() -> None:
+    calendar = Calendar([(0, ZoneInfo("UTC"))], "CNY")
+    saturday = int(datetime(2026, 10, 3, tzinfo=UTC).timestamp() * 1000)
+    weekend = Period("w", saturday, saturday + 2 * 86_400_000)
+    assert pace(weekend, saturday + 86_400_000, calendar) == Fraction(1, 2)
+    assert pace(weekend, weekend.to_ms, calendar) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "short"), [("Li Na", "L. N."), ("王小明", "王*"), ("Anna", "A."), ("欧阳 锋", "欧. 锋.")]
+)
+def test_initials(name: str, short: str) -> None:
+    assert initials(name) == short
