@@ -5,7 +5,7 @@ journal learned it. Both are milliseconds since 1970 UTC inside.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 import msgspec
@@ -88,7 +88,7 @@ def to_moment(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=ms)
 
 
-def to_text(ms: int) -> str:
-    """ISO 8601 in UTC with milliseconds, only where there are some: ``2026-11-22T03:04:05Z``."""
-    moment = to_moment(ms)
+def to_text(ms: int, zone: tzinfo = UTC) -> str:
+    """ISO 8601, in UTC if not in a zone, with milliseconds only where there are some: ``2026-11-22T03:04:05Z``."""
+    moment = to_moment(ms).astimezone(zone)
     return moment.isoformat(timespec="milliseconds" if ms % 1000 else "seconds").replace("+00:00", "Z")

@@ -15,7 +15,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from events.corrections import EventVoided
-from events.envelope import Fact, to_moment, to_ms
+from events.envelope import Fact, to_moment, to_ms, to_text
 from events.people import RepAssigned, RepLeft
 from events.planning import CalendarDefined, FxRateSet, PipelineDefined
 from projections.books.shelf import order
@@ -46,6 +46,10 @@ class Calendar:
         """The zone in force at a moment."""
         place = bisect_right(self.zones, at_ms, key=lambda zone: zone[0])
         return self.zones[max(place - 1, 0)][1]
+
+    def text(self, at_ms: int) -> str:
+        """A moment as the tenant's clocks show it, in ISO 8601 with its offset."""
+        return to_text(at_ms, self.zone(at_ms))
 
     def midnight(self, day: date) -> int:
         """The moment at which a day begins, in milliseconds."""

@@ -163,7 +163,9 @@ def history(session: Session, entity: str, id_: str) -> None:
     with session.workspace() as workspace:
         tenant = workspace.settings.tenant
         session.post(workspace, [tenant])
-        found = history_of(workspace.books(tenant), entity, id_, workspace.journal)
+        books = workspace.books(tenant)
+        session.live_by(books)
+        found = history_of(books, entity, id_, workspace.journal)
     if session.json:
         session.tell(found)
     else:
@@ -286,7 +288,9 @@ def _cut(session: Session, cut: dict[str, Any]) -> str:
     if not cut["position"]:
         return session.t("Nothing was told yet.")
     sentence = session.t("As known at position {position}, recorded {recorded}.")
-    return sentence.format(position=f"{cut['position']:,}", recorded=cut["recorded"])
+    return sentence.format(
+        position=f"{cut['position']:,}", recorded=cut["recorded"] and session.moment(cut["recorded"])
+    )
 
 
 def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> None:
@@ -303,7 +307,7 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
         headings = [*_event_headings(session), *(t(show.part(name)) for name in names)]
         rows = [
             [
-                *_event(each),
+                *_event(session, each),
                 *(show.value(each["contribution"].get(name), units.get(name, "count"), t) for name in names),
             ]
             for each in counted
@@ -312,11 +316,11 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     if context:
         session.say()
         session.say(t("Of the same histories, adding nothing ({n})").format(n=f"{len(context):,}"))
-        _some(session, _event_headings(session), list(map(_event, context)), numbers=[0])
+        _some(session, _event_headings(session), [_event(session, each) for each in context], numbers=[0])
     if receipt["excluded"]:
         session.say()
         session.say(t("Left out ({n})").format(n=f"{len(receipt['excluded']):,}"))
-        rows = [[*_event(each), each["reason"]] for each in receipt["excluded"]]
+        rows = [[*_event(session, each), each["reason"]] for each in receipt["excluded"]]
         _some(session, [*_event_headings(session), t("reason")], rows, numbers=[0])
     session.say()
     session.say(_definition(session, receipt, asked))
@@ -329,7 +333,7 @@ def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None
     looks = [
         [
             label,
-            look["cut"]["recorded"] or show.DASH,
+            session.moment(look["cut"]["recorded"]) if look["cut"]["recorded"] else show.DASH,
             f"{look['cut']['position']:,}",
             show.value(look["value"], unit, t),
         ]
@@ -347,8 +351,8 @@ def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None
         )
         names = list(dict.fromkeys(name for event in cause["events"] for name in event["change"]))
         rows = [
-            [*_event(each), *(show.value(each["change"].get(name), units.get(name, "count"), t) for name in names),
-             _because(each)]
+            [*_event(session, each),
+             *(show.value(each["change"].get(name), units.get(name, "count"), t) for name in names), _because(each)]
             for each in cause["events"]
         ]  # fmt: skip
         if rows:
@@ -372,8 +376,9 @@ def _some(
         session.say(session.t("and {n} more; all of them: --json").format(n=f"{len(rows) - shown:,}"))
 
 
-def _event(event: dict[str, Any]) -> list[str]:
-    return [str(event["position"]), event["time"], event["type"], event["entity"], f"{event['source']} {event['id']}"]
+def _event(session: Session, event: dict[str, Any]) -> list[str]:
+    told = f"{event['source']} {event['id']}"
+    return [str(event["position"]), session.moment(event["time"]), event["type"], event["entity"], told]
 
 
 def _event_headings(session: Session) -> list[str]:
@@ -388,15 +393,17 @@ def _history(session: Session, found: dict[str, Any]) -> None:
         session.say(t("Nothing is known of it."))
         return
     headings = [t(name) for name in ("position", "occurred", "recorded", "event", "what was told", "")]
-    places = ("position", "time", "recorded", "type")
     rows = [
-        [*(str(each[name]) for name in places), _told(session, each), _fate(session, each)] for each in found["events"]
-    ]
+        [str(each["position"]), session.moment(each["time"]), session.moment(each["recorded"]), each["type"],
+         _told(session, each), _fate(session, each)]
+        for each in found["events"]
+    ]  # fmt: skip
     session.say(show.table(headings, rows, numbers=[0]))
     if found["postings"]:
         session.say()
         names = list(dict.fromkeys(name for line in found["postings"] for name in line))
-        lines = [[str(line.get(name, "")) for name in names] for line in found["postings"]]
+        posted = [line | {"time": session.moment(line["time"])} for line in found["postings"]]
+        lines = [[str(line.get(name, "")) for name in names] for line in posted]
         session.say(t("Posted to the ledger"))
         session.say(show.table([t(name) for name in names], lines))
 

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -15,6 +16,7 @@ from services.words import in_chinese
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+    from projections.definitions import Calendar
     from services.books import Books
     from services.settings import Settings
     from services.workspace import Workspace
@@ -75,6 +77,7 @@ class Session:
         self.tenant: str | None = None
         self.lang: str | None = None
         self.json: bool = False
+        self._calendar: Calendar | None = None
 
     @property
     def settings(self) -> "Settings":
@@ -109,7 +112,19 @@ class Session:
         with self.workspace() as workspace:
             tenant = workspace.settings.tenant
             self.post(workspace, [tenant])
-            yield workspace.books(tenant)
+            books = workspace.books(tenant)
+            self.live_by(books)
+            yield books
+
+    def live_by(self, books: "Books") -> None:
+        """From now on people read moments as the clocks of these books show them."""
+        self._calendar = books.definitions(books.cut(None).position).calendar
+
+    def moment(self, told: str) -> str:
+        """A moment of an answer, as people read it."""
+        from events.envelope import to_ms
+
+        return self._calendar.text(to_ms(datetime.fromisoformat(told))) if self._calendar else told
 
     def post(self, workspace: "Workspace", tenants: list[str]) -> None:
         """Bring the ledgers of these tenants to the head of their journals, unless workers do that."""
