@@ -1,6 +1,7 @@
 """The books of one tenant, open for questions: the ledger store and the definitions behind it, at any cut."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from events.codec import read
@@ -41,7 +42,8 @@ class Books:
         """The moment of knowing, a recorded time or a position, after which nothing is known here; None: all is."""
         self.tenant: Final = tenant
         self._settings: Final = settings
-        self._definitions: tuple[int, Definitions] | None = None
+        self.definitions: Final = lru_cache(maxsize=8)(self._definitions_at)
+        self._latest: Final = lru_cache(maxsize=256)(self._latest_at)
 
     def ask(self, question: Question) -> dict[str, Any]:
         """The answer, as JSON. Raises BadQuestion."""
@@ -79,33 +81,30 @@ class Books:
             raise BadQuestion("as_of", f"{as_of!r} is no moment and no position; {error}, or a position") from error
         if known_ms > now_ms():
             raise BadQuestion("as_of", f"{as_of!r} lies in the future; allowed: up to {to_text(now_ms())}")
-        known = {"known": known_ms, "now": now.position}
-        return self._latest("recorded_ms <= {known:Int64} AND position <= {now:UInt64}", known)
+        return self._latest("recorded_ms", known_ms) if known_ms < now.recorded_ms else now
 
     def _cut_at(self, position: int, now: Cut) -> Cut:
         if position > now.position:
             raise BadQuestion("as_of", f"{position} lies after the latest position; allowed: 0 to {now.position}")
-        return self._latest("position <= {known:UInt64}", {"known": position})
+        return self._latest("position", position) if position < now.position else now
 
-    def _latest(self, where: str, parameters: dict[str, Any]) -> Cut:
+    def _latest_at(self, clock: str, known: int) -> Cut:
+        """The last event up to a position or a recorded time. Both lie in the past, so it stays the last."""
         rows = self.query(
-            f"SELECT max(position), max(recorded_ms) FROM {{history}} WHERE tenant = {{tenant:String}} AND {where}",
-            {"tenant": self.tenant} | parameters,
+            "SELECT max(position), max(recorded_ms) FROM {history} "
+            f"WHERE tenant = {{tenant:String}} AND {clock} <= {{known:Int64}}",
+            {"tenant": self.tenant, "known": known},
         )
         return Cut(*rows[0])
 
-    def definitions(self, position: int) -> Definitions:
+    def _definitions_at(self, position: int) -> Definitions:
         """Calendar, rates, pipelines and assignments known at a position."""
-        if self._definitions is not None and self._definitions[0] == position:
-            return self._definitions[1]
-        definitions = Definitions(
+        return Definitions(
             self._told(KINDS, position),
             timezone=self._settings.timezone,
             currency=self._settings.currency,
             targets=lambda: self._told(("target",), position),
         )
-        self._definitions = position, definitions
-        return definitions
 
     def _told(self, kinds: Sequence[str], position: int) -> list[Any]:
         rows = self.query(

@@ -163,4 +163,4 @@ def test_people_read_moments_by_their_own_clocks(run: Run) -> None:
 
     assert "2026-10-01T01:00:00+08:00   deal.won" in run("explain", "bookings", "--from", "2026-10-01").out
     assert "2026-10-01T01:00:00+08:00" in run("history", "deal", "D-9").out
-    assert run("explain", "bookings", "--json").json["events"][0]["time"] == "2026-09-30T17:00:00Z"
+    assert "2026-09-30T17:00:00Z" in [told["time"] for told in run("explain", "bookings", "--json").json["events"]]
