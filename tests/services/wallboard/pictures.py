@@ -54,7 +54,6 @@ def take(address: str) -> None:
             page.locator("article .value").first.wait_for(timeout=120_000)
             page.wait_for_timeout(2_500)
             page.screenshot(path=DOCS / name)
-            print(DOCS / name)
             page.close()
         browser.close()
 

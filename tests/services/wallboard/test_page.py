@@ -126,18 +126,17 @@ def test_a_kiosk_link_shows_boards_only_until_its_key_is_revoked(browser: Browse
 
 
 def test_names_as_the_company_wants_them(folder: Path) -> None:
-    for names, shown in (("initials", "L. N."), ("id", "R-1"), ("off", None)):
-        with served(folder, SALESTREAM_WALL_NAMES=names) as address:
-            tell(address, event(f"w-{names}", "deal.won", deal_id=f"D-{names}", amount="9.00", rep_id="R-1"))
-            for _ in range(100):
-                frame = httpx.get(f"{address}/api/frame?board=sales").json()
-                wins = next(tile["wins"] for tile in frame["tiles"] if tile["kind"] == "wins")
-                if wins[0]["deal"] == f"D-{names}":
-                    break
-                time.sleep(0.1)
-            leaders = next(tile["rows"] for tile in frame["tiles"] if tile["kind"] == "leaders")
-            assert (wins[0]["rep"], leaders[0]["name"]) == (shown, shown)
-            assert "Li Na" not in str(frame)
+    with served(folder, SALESTREAM_WALL_NAMES="initials") as address:
+        tell(address, event("w7", "deal.won", deal_id="D-7", amount="9.00", rep_id="R-1"))
+        for _ in range(100):
+            frame = httpx.get(f"{address}/api/frame?board=sales").json()
+            wins = next(tile["wins"] for tile in frame["tiles"] if tile["kind"] == "wins")
+            if wins[0]["deal"] == "D-7":
+                break
+            time.sleep(0.1)
+        leaders = next(tile["rows"] for tile in frame["tiles"] if tile["kind"] == "leaders")
+        assert (wins[0]["rep"], leaders[0]["name"]) == ("L. N.", "L. N.")
+        assert "Li Na" not in str(frame)
 
 
 @pytest.mark.parametrize(("theme", "size"), [("light", (1280, 800)), ("dark", (390, 844))], ids=["desk", "phone"])

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, CDPSession
 
 from tests.services.wallboard.conftest import opened
 
-FRAMES: Final = int(os.environ.get("SALESTREAM_SOAK_FRAMES", "600"))
+FRAMES: Final = int(os.environ.get("SALESTREAM_SOAK_FRAMES", "400"))
 """A TV that hangs for a day sees some 100,000 at most; set it to as many to soak for longer."""
 _SHOW: Final = """async ([first, count]) => {
     const [{draw}, {state}, {moments}] = await Promise.all(
