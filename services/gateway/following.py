@@ -15,7 +15,7 @@ from services.store.port import Fenced, StoreError
 from services.workspace import Workspace
 
 _LOG: Final = logging.getLogger(__name__)
-PAUSE_S: Final = 0.15
+PAUSE_S: Final = 0.1
 """What is told in the meantime is posted together: the store likes few large writes. Where they take long, the pause
 is longer, so that two thirds of the time are left to those who tell."""
 _LOOK_S: Final = 1.0
@@ -83,11 +83,12 @@ class Follower:
         if self._others is not None:
             self._others()
         for tenant in journal.tenants():
-            if journal.head(tenant).position != self._posted.get(tenant):
+            head = journal.head(tenant).position
+            if head != self._posted.get(tenant):
                 with self._workspace.posting:
                     poster = self._workspace.poster(tenant)
-                    # While events keep coming it goes on and on; who watches wants to know how far it is.
-                    poster.catch_up(partial(self._note, poster))
+                    # Up to here only: what comes meanwhile is worth one write after the pause, not many small ones now.
+                    poster.catch_up(partial(self._note, poster), upto=head)
                     self._note(poster, 0)
 
     def _note(self, poster: Poster, done: int) -> None:

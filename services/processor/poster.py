@@ -39,12 +39,16 @@ class Poster:
         self._ledger = Ledger(load=self._load, locate=self._locate, voided=voided, keep=self._keep)
         self._failed = False
 
-    def catch_up(self, progress: Callable[[int], None] | None = None, batch: int = BATCH) -> int:
-        """Post everything the journal has; the number of events posted."""
+    def catch_up(
+        self, progress: Callable[[int], None] | None = None, batch: int = BATCH, upto: int | None = None
+    ) -> int:
+        """Post everything the journal has, or at least as far as ``upto``; the number of events posted."""
         if self._failed:
             self._begin()
         total = 0
-        while entries := self._journal.read(self.tenant, self.position, batch):
+        while (upto is None or self.position < upto) and (
+            entries := self._journal.read(self.tenant, self.position, batch)
+        ):
             self.post(entries)
             total += len(entries)
             if progress is not None:
