@@ -30,9 +30,7 @@ class Feeder:
         self._owed: dict[int, int] = {}
         """By inbox partition, the first offset of what could not be written."""
 
-    def feed(
-        self, told: Mapping[int, Sequence[tuple[int, Content | Refused]]], *, now_ms: int
-    ) -> list[Verdict | None]:
+    def feed(self, told: Mapping[int, Sequence[tuple[int, Content | Refused]]], *, now_ms: int) -> list[Verdict | None]:
         """Write what the records of inbox partitions told, each with its offset, each partition's in their order.
 
         None stands for what is refused, and for what was in the journal already. Acknowledge the records when this

@@ -24,7 +24,7 @@ class Consumer(driver.Consumer):
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         bundle = record
-        message = super()._to_message(tp, bundle[-1])
+        message: Any = super()._to_message(tp, bundle[-1])
         message.value = [
             Record(each.partition, each.offset, each.timestamp or 0, each.key, each.value, list(each.headers))
             for each in bundle

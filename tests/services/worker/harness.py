@@ -20,6 +20,7 @@ from typing import Any, Final
 from urllib.error import HTTPError
 
 from kafka import KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import CoordinatorNotAvailableError
 from kafka.structs import OffsetAndMetadata
 from msgspec.structs import astuple
@@ -166,6 +167,19 @@ class Site:
         """Into the inbox, structured."""
         self.put((json.dumps(event).encode(), str(event["tenant"]), []) for event in events)
 
+    @contextmanager
+    def sending(self) -> Iterator[Callable[[dict[str, Any]], None]]:
+        """Tells one event after the other; each is on its way at once."""
+        servers = self._kafka.bootstrap.split(",")
+        with closing(KafkaProducer(bootstrap_servers=servers, linger_ms=0)) as producer:
+
+            def send(event: dict[str, Any]) -> None:
+                value, tenant = json.dumps(event).encode(), str(event["tenant"])
+                producer.send(self.names.inbox, value, tenant.encode(), [], partition_of(tenant, self.partitions))
+                self.told.append(value)
+
+            yield send
+
     def put(self, records: Iterable[tuple[bytes | None, str, list[tuple[str, bytes]]]]) -> None:
         """Records of any kind, each a value, the tenant in whose partition it goes, and headers."""
         servers = self._kafka.bootstrap.split(",")
@@ -209,20 +223,29 @@ class Site:
         with closing(open_server(self.store_url)) as store:
             return {tenant: store.checkpoint(tenant).position for tenant in store.tenants()}
 
-    def committed(self, topic: str) -> dict[int, int]:
-        """Where the group reads on, by partition."""
+    def committed(self) -> dict[int, int]:
+        """Where the group reads on in the inbox, by partition."""
         group, admin = f"{self.names.prefix}-worker", self.cluster.admin()
         try:
             offsets = admin.list_group_offsets([group])[group]
-            return {tp.partition: told.offset for tp, told in offsets.items() if tp.topic == topic}
+            return {tp.partition: told.offset for tp, told in offsets.items() if tp.topic == self.names.inbox}
         finally:
             admin.close()
 
     def wait_until_committed(self) -> None:
-        """Wait until the group has passed everything in the journal topic."""
-        with closing(Log(self.cluster, self.names.journal)) as log:
+        """Wait until the group has passed everything in the inbox."""
+        with closing(Log(self.cluster, self.names.inbox)) as log:
             ends = {number: end for number, end in log.ends().items() if end}
-        wait(lambda: self.committed(self.names.journal) == ends, f"the group to commit {ends}", 20)
+        wait(lambda: self.committed() == ends, f"the group to commit {ends}", 20)
+
+    def limit_journal(self, size: int) -> None:
+        """Let the journal topic take records up to this many bytes."""
+        admin = self.cluster.admin()
+        topic = ConfigResource(ConfigResourceType.TOPIC, self.names.journal, {"max.message.bytes": str(size)})
+        try:
+            admin.alter_configs([topic])
+        finally:
+            admin.close()
 
     def commit_everything(self) -> None:
         """Let the group, of which nobody runs, pass everything in the inbox."""
