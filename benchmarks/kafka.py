@@ -1,4 +1,4 @@
-"""How fast a worker takes events from Kafka to the ledger, beside others that read the same topic of the same broker."""
+"""How fast a worker takes events from Kafka to the ledger, beside others that read the same topic of one broker."""
 
 import itertools
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.measure import taken
 from benchmarks.peers import faust_bare, plain
@@ -144,8 +144,18 @@ def _quix(site: Site, folder: Path) -> Speed | str:
     """Quix Streams on the same inbox, or why it was not measured."""
     python = folder / "bin" / "python"
     venv.create(folder, with_pip=True)
-    install = f"{python} -m pip install -q --disable-pip-version-check --require-hashes -r {LOCK}"
-    if subprocess.run(install.split(), check=False, capture_output=True).returncode:
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "-r",
+        str(LOCK),
+    ]
+    if subprocess.run(install, check=False, capture_output=True).returncode:
         return "not measured: it could not be installed"
     told = [site.cluster.name, site.names.inbox, f"{site.names.prefix}.quix", "quix", len(site.told), folder / "state"]
     command = [str(word) for word in (python, "-m", "benchmarks.peers.quix", *told)]

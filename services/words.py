@@ -196,6 +196,8 @@ _CHINESE: Final = {
     "Nobody has a key yet; make one: salestream keys create": "还没有任何密钥，请先创建：salestream keys create",
     "Programs on this machine need no key.": "本机程序无需密钥。",
     "There are no keys.": "没有密钥。",
+    "There is a key already.": "已经有密钥。",
+    "The key is in {file}.": "密钥写在 {file} 中。",
     "The key {prefix} opens nothing any more.": "密钥 {prefix} 已失效。",
     "Keep it well, it is not shown again. It is sent as: Authorization: Bearer {prefix}…": (
         "请妥善保存，之后不再显示。使用方式：Authorization: Bearer {prefix}…"

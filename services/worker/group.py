@@ -38,8 +38,9 @@ class Raw(faust.Schema[Any, Any]):
 class Group:
     """The Faust app with its agent, which reads the inbox.
 
-    A partition of the journal belongs to who has that of the inbox. ``revoked`` is awaited before partitions are given back, ``assigned`` after new ones were given. Faust only carries
-    records here: what it acknowledges is a hint where to begin next time, never what is known to be done.
+    A partition of the journal belongs to who has that of the inbox. ``revoked`` is awaited before partitions are given
+    back, ``assigned`` after new ones were given. Faust only carries records here: what it acknowledges is a hint where
+    to begin next time, never what is known to be done.
     """
 
     def __init__(

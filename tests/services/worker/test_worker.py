@@ -142,7 +142,7 @@ def test_a_mistake_of_ours_ends_it_with_a_sentence(site: Site) -> None:
 
     assert worker.process.wait(40) == 1
 
-    assert "error that trying again does not help: ZeroDivisionError in take, planted.py:" in worker.log
+    assert "error that trying again does not help: ZeroDivisionError in post, planted.py:" in worker.log
     assert "what an event told" not in worker.log
 
 
