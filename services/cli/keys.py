@@ -181,7 +181,7 @@ def _once(session: Session, key: "Key", token: str, now: int) -> None:
 
 
 def _written(file: Path, token: str) -> None:
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
         os.fchmod(out.fileno(), 0o600)  # also where the file was there before
         out.write(f"{token}\n")
 
