@@ -187,8 +187,8 @@ _CHINESE: Final = {
     "not in the journal": "未入日志",
     "not in the ledger": "未入账",
     "waits for": "等待时长",
-    "Records of the inbox that name no tenant that there can be: {count}; see: salestream dead-letters list --tenant default": (
-        "收件箱中没有写明有效租户的记录：{count}；查看：salestream dead-letters list --tenant default"
+    "Records of the inbox without a valid tenant: {count}; see salestream dead-letters list --tenant default": (
+        "收件箱中没有写明有效租户的记录：{count}；见 salestream dead-letters list --tenant default"
     ),
     "Records of the journal topic that Salestream did not write and passed over: {count}": (
         "日志主题中并非 Salestream 写入而被略过的记录：{count}"

@@ -135,7 +135,7 @@ def _partitions(session: Session, partitions: list[dict[str, Any]]) -> None:
 def _strangers(session: Session, found: dict[str, int]) -> None:
     t = session.t
     if found["inbox"]:
-        told = "Records of the inbox that name no tenant that there can be: {count}; see: salestream dead-letters list --tenant default"
+        told = "Records of the inbox without a valid tenant: {count}; see salestream dead-letters list --tenant default"
         session.say(t(told).format(count=f"{found['inbox']:,}"))
     if found["journal"]:
         passed = "Records of the journal topic that Salestream did not write and passed over: {count}"
