@@ -9,8 +9,10 @@ from services.workspace import Workspace
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
-    """Positions, lag, identities, laws and sizes, by tenant; where the journal is on Kafka, also how far workers are, and
-    how many records of its topics are nobody's: dead letters that name no tenant, and what we did not write.
+    """Positions, lag, identities, laws and sizes, by tenant.
+
+    Where the journal is on Kafka, also how far workers are, and how many records of its topics are nobody's: dead
+    letters that name no tenant, and what Salestream did not write.
     """
     return _partitions(workspace) | {
         "data": str(workspace.folder),
