@@ -159,7 +159,10 @@ def _quix(site: Site, folder: Path) -> Speed | str:
         return "not measured: it could not be installed"
     told = [site.cluster.name, site.names.inbox, f"{site.names.prefix}.quix", "quix", len(site.told), folder / "state"]
     command = [str(word) for word in (python, "-m", "benchmarks.peers.quix", *told)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    except subprocess.TimeoutExpired:
+        return "not measured: it did not end within two minutes"
     if done.returncode:
         return "not measured: it ended with an error"
     seconds, cpu, count = json.loads(done.stdout.splitlines()[-1])

@@ -32,6 +32,8 @@ def main(servers: str, inbox: str, journal: str, group: str, events: str, folder
         nonlocal seen, began
         began = began if seen else (time.perf_counter(), time.process_time())
         seen += 1
+        if seen == int(events):
+            app.stop()
         try:
             return codec.decode(codec.parse(raw), now_ms=timestamp, currency="CNY")
         except codec.InvalidEvent:
@@ -48,7 +50,7 @@ def main(servers: str, inbox: str, journal: str, group: str, events: str, folder
     valid = read.apply(judged, metadata=True).filter(lambda told: told is not None)
     new = valid.filter(is_new, stateful=True)
     new.apply(lambda told: told.body).to_topic(app.topic(journal, value_serializer="bytes", key_serializer="bytes"))
-    app.run(count=int(events), timeout=120, collect=False)
+    app.run(timeout=60, collect=False)
     print(json.dumps([time.perf_counter() - began[0], time.process_time() - began[1], seen]))
 
 
