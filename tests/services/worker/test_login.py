@@ -1,4 +1,4 @@
-"""A worker on a cluster that asks for a name and a password: Faust, too, gets in with ours."""
+"""A worker on a cluster that asks for a name and a password over TLS: Faust, too, gets in with ours."""
 
 import json
 import os
@@ -15,14 +15,15 @@ from tests.kafka.broker import Kafka
 from tests.services.worker.harness import Running, free_port, stories, unique, wait
 
 
-def test_faust_gets_in_with_our_name_and_password(kafka_with_login: Kafka, tmp_path: Path) -> None:
+def test_faust_gets_in_with_our_name_and_password_over_tls(kafka_over_tls: Kafka, tmp_path: Path) -> None:
     settings = Settings(
-        journal=kafka_with_login.url,
+        journal=kafka_over_tls.url,
         kafka_partitions=2,
-        kafka_security_protocol="SASL_PLAINTEXT",
+        kafka_security_protocol="SASL_SSL",
         kafka_sasl_mechanism="PLAIN",
         kafka_sasl_username="sales",
         kafka_sasl_password=SecretStr("open sesame"),
+        kafka_ssl_cafile=str(tmp_path / "ca.pem"),
     )
     cluster, names = cluster_of(settings), Names(settings.kafka_prefix)
     assert set_up(cluster, plans(settings)).problems == []
@@ -34,10 +35,11 @@ def test_faust_gets_in_with_our_name_and_password(kafka_with_login: Kafka, tmp_p
         "DATA": tmp_path / "data",
         "JOURNAL": settings.journal,
         "KAFKA_PARTITIONS": 2,
-        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
         "KAFKA_SASL_MECHANISM": "PLAIN",
         "KAFKA_SASL_USERNAME": "sales",
         "KAFKA_SASL_PASSWORD": "open sesame",
+        "KAFKA_SSL_CAFILE": tmp_path / "ca.pem",
         "WORKER_METRICS": f"127.0.0.1:{free_port()}",
     }
     env = dict(os.environ) | {f"SALESTREAM_{name}": str(value) for name, value in told.items()}
