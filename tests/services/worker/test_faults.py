@@ -32,10 +32,10 @@ def test_what_cannot_be_written_to_the_journal_is_not_acknowledged(site: Site, r
     held = site.committed()
     site.limit_journal(100)
     site.tell(stories(unique("bolt"), 60))
-    worker.says('"trouble": "journal"')
-    time.sleep(3)  # longer than it takes to try, and to commit
+    time.sleep(4)  # longer than it takes to try, and to commit
 
     assert site.committed() == held
+    worker.says('"trouble": "journal"')
     assert worker.log.count('"event": "waits and tries again"') == 1
 
     site.limit_journal(1 << 20)
