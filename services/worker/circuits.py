@@ -1,7 +1,6 @@
 """A tenant whose ledger cannot be written waits by itself, and does not hold up the others of its worker."""
 
 import logging
-import time
 from collections.abc import Callable
 from random import random
 from typing import Final
@@ -30,17 +29,21 @@ class _Open(msgspec.Struct):
 
 
 class Circuits:
-    """Who waits, and until when. ``failed`` is told each try that failed, by its kind: store, fenced."""
+    """Who waits, and until when. ``failed`` is told each try that failed, by its kind: store, fenced.
 
-    def __init__(self, longest_s: float, failed: Callable[[str], None]) -> None:
+    ``now`` counts seconds.
+    """
+
+    def __init__(self, longest_s: float, failed: Callable[[str], None], now: Callable[[], float]) -> None:
         self._longest_s = longest_s
+        self._now = now
         self._failed = failed
         self._open: dict[str, _Open] = {}
 
     def waits(self, tenant: str) -> bool:
         """Whether it is too early to try a tenant again."""
         found = self._open.get(tenant)
-        return found is not None and time.monotonic() < found.until
+        return found is not None and self._now() < found.until
 
     def failing(self, tenant: str, error: StoreError) -> None:
         """A tenant's write failed. The log says so once, until it goes on."""
@@ -54,7 +57,7 @@ class Circuits:
                 logging.WARNING, "waits and tries again",
                 stage="journal", trouble=kind, tenant=tenant, reason=str(error),
             )  # fmt: skip
-        self._open[tenant] = _Open(kind, tries, time.monotonic() + wait_s)
+        self._open[tenant] = _Open(kind, tries, self._now() + wait_s)
 
     def well(self, tenant: str) -> None:
         """A tenant's ledger was written."""

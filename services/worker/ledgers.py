@@ -51,7 +51,7 @@ class Ledgers:
         self._breaker = breaker
         self._counts = counts
         self._history_events = history_events
-        self._circuits: Final = Circuits(retry_s, counts.failed)
+        self._circuits: Final = Circuits(retry_s, counts.failed, time.monotonic)
         self._posters: dict[str, Poster] = {}
         self._posted: dict[str, int] = {}
         """Up to which position a tenant's ledger is known to be."""
@@ -65,14 +65,14 @@ class Ledgers:
 
         Whose they were before may have posted, so that the checkpoints are read again.
         """
-        for tenant in [tenant for tenant in self._posters if not self._is_ours(tenant)]:
-            del self._posters[tenant]
+        owned = self._owned()
+        self._posters = {tenant: each for tenant, each in self._posters.items() if self._place(tenant) in owned}
         self._posted = {tenant: poster.position for tenant, poster in self._posters.items()}
-        self._circuits.keep(self._is_ours)
-        for number in set(self.done) - self._owned():
+        self._circuits.keep(lambda tenant: self._place(tenant) in owned)
+        for number in set(self.done) - owned:
             del self.done[number]
         self._look()
-        for number in self._owned():
+        for number in owned:
             self.done.setdefault(number, (max(self._journal.next_offset(number) - 1, 0), 0))
         self.post()
 
@@ -86,20 +86,19 @@ class Ledgers:
             self._look()
         owned = self._owned()
         reached = {number: self._journal.next_offset(number) for number in owned}
-        behind = [tenant for tenant, head in self._journal.heads().items() if head > self._reached(tenant, head)]
-        waiting = self._post_all([tenant for tenant in behind if not self._circuits.waits(tenant)])
-        waiting |= {tenant for tenant in behind if self._circuits.waits(tenant)}
-        held = {partition_of(tenant, self._journal.partitions) for tenant in waiting}
+        heads = self._journal.heads()
+        behind = [tenant for tenant in heads if self._place(tenant) in owned and heads[tenant] > self._reached(tenant)]
+        waiting = {tenant for tenant in behind if self._circuits.waits(tenant)}
+        waiting |= self._post_all([tenant for tenant in behind if tenant not in waiting])
+        held = {self._place(tenant) for tenant in waiting}
         self.done.update({number: (offset, 0) for number, offset in reached.items() if number not in held})
 
     def _look(self) -> None:
         self._journal.catch_up()
         self._looked_s = time.monotonic()
 
-    def _reached(self, tenant: str, head: int) -> int:
-        """Up to where a tenant's ledger is; of a tenant of others, up to the head, for it is not ours to post."""
-        if not self._is_ours(tenant):
-            return head
+    def _reached(self, tenant: str) -> int:
+        """Up to where a tenant's ledger is."""
         if tenant not in self._posted:
             self._posted[tenant] = self._store.checkpoint(tenant).position
         return self._posted[tenant]
@@ -109,6 +108,8 @@ class Ledgers:
         failed: dict[str, StoreError] = {}
         written = False
         for tenant in tenants:
+            if self._place(tenant) not in self._owned():
+                continue  # it went to somebody else meanwhile
             try:
                 poster = self._poster(tenant)
                 poster.catch_up()
@@ -131,8 +132,8 @@ class Ledgers:
             self._posters[tenant] = _Watched(tenant, self._journal, self._store, self._breaker, self._counts, keep)
         return self._posters[tenant]
 
-    def _is_ours(self, tenant: str) -> bool:
-        return partition_of(tenant, self._journal.partitions) in self._owned()
+    def _place(self, tenant: str) -> int:
+        return partition_of(tenant, self._journal.partitions)
 
 
 class _Watched(Poster):
