@@ -16,6 +16,8 @@ from services.worker.circuits import Circuits
 LOOK_S: Final = 0.25
 """How often the journal topic is looked at for what others have appended: workers that feed tenants of our partitions,
 ``move``, retries of dead letters."""
+LATEST_S: Final = 2.0
+"""As often it is looked at while this worker writes to it all the time, and finds there mostly what it wrote itself."""
 
 
 class Counts(Protocol):
@@ -28,7 +30,8 @@ class Counts(Protocol):
 class Ledgers:
     """The ledgers of the tenants in this worker's journal partitions, which ``owned`` names. All from one thread.
 
-    What this worker feeds into the journal is in its mirror once the broker has it, and is posted from there.
+    What this worker feeds into the journal is in its mirror once the broker has it, and is posted from there;
+    ``writing`` says whether it is feeding something at the moment.
 
     A tenant is taken over in the store at its first write. Whose write is fenced, was taken over from: it is left, or,
     where its partition is still ours, taken back when it is tried again.
@@ -42,6 +45,7 @@ class Ledgers:
         breaker: Breaker,
         counts: Counts,
         *,
+        writing: Callable[[], bool],
         history_events: int,
         retry_s: float,
     ) -> None:
@@ -50,6 +54,7 @@ class Ledgers:
         self._owned = owned
         self._breaker = breaker
         self._counts = counts
+        self._writing = writing
         self._history_events = history_events
         self._circuits: Final = Circuits(retry_s, counts.failed, time.monotonic)
         self._posters: dict[str, Poster] = {}
@@ -82,7 +87,7 @@ class Ledgers:
         Returns when the checkpoints are written; who cannot be written waits by himself, and is tried again by a later
         call. Raises JournalError or Tripped, and StoreError where nobody can be written; call again then.
         """
-        if time.monotonic() - self._looked_s >= LOOK_S:
+        if time.monotonic() - self._looked_s >= (LATEST_S if self._writing() else LOOK_S):
             self._look()
         owned = self._owned()
         reached = {number: self._journal.next_offset(number) for number in owned}

@@ -86,6 +86,11 @@ class Steady:
         except TimeoutError:
             return
 
+    @property
+    def resting(self) -> bool:
+        """Whether nothing runs."""
+        return self._rests.is_set()
+
     async def rest(self, seconds: float) -> bool:
         """Wait until nothing runs, which may be between two tries; whether that was so in time."""
         try:

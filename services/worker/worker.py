@@ -107,6 +107,7 @@ class Worker:
             self._group.partitions,
             told,
             self._metrics,
+            writing=lambda: not self._inbox_stage.resting,
             history_events=settings.history_events,
             retry_s=settings.worker_retry_s,
         )
