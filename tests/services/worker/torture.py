@@ -1,6 +1,6 @@
 """``make torture``: workers are killed, cut off and shuffled for as long as wanted, and the books stay exact.
 
-It ends by itself, prints what was told and what became of it, and exits with 1 if an equation does not hold.
+It ends by itself, writes what was told and what became of it, and exits with 1 if an equation does not hold.
 """
 
 import argparse
@@ -150,14 +150,14 @@ def rebuilt(site: Site, tenant: str, position: int) -> str:
 def report(site: Site, pair: Backends) -> list[str]:
     """What was told, what became of it, and the digests; prints them, and returns what is wrong."""
     wrong = site.wrong(pair.journal, pair.store)
-    print(f"told {len(site.told):,}")
+    _say(f"told {len(site.told):,}")
     with site.books() as (journal, store):
         for tenant in journal.tenants():
             tally, last = journal.tally(tenant), journal.head(tenant).position
             parked = len(store.parked(tenant))
             digests = [ledger_digest(each, tenant, last) for each in (store, pair.store)]
             digests.append(rebuilt(site, tenant, last))
-            print(
+            _say(
                 f"{tenant}: told {tally.told:,} = accepted {tally.accepted:,} + duplicates {tally.duplicates:,} + "
                 f"refused {tally.refused:,}; accepted = applied {tally.accepted - parked:,} + parked {parked:,}\n"
                 f"  digest {digests[0]}, of the embedded pair {digests[1]}, rebuilt {digests[2]}"
@@ -191,7 +191,7 @@ def main() -> int:
     parser.add_argument("--changes", type=int, default=100, help="of who is in the group")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     told = parser.parse_args()
-    print(f"--kills {told.kills} --down-s {told.down_s} --changes {told.changes} --seed {told.seed}", flush=True)
+    _say(f"--kills {told.kills} --down-s {told.down_s} --changes {told.changes} --seed {told.seed}")
     chance, tenants = random.Random(told.seed), unique("acme", "bolt", "crux", "dyne")
     with tempfile.TemporaryDirectory() as name, site_of(Path(name)) as (site, server):
         lengths = {"kills": told.kills * PER_KILL, "down": told.down_s * PER_S, "changes": told.changes * PER_S}
@@ -200,16 +200,16 @@ def main() -> int:
         with Watcher(site):
             began = time.monotonic()
             killed(site, events[:first], told.kills, chance)
-            print(f"killed {told.kills} times in {time.monotonic() - began:.0f} s", flush=True)
+            _say(f"killed {told.kills} times in {time.monotonic() - began:.0f} s")
             worker = site.begin("steady", WORKER_BATCH=2000)
             site.settle(600)
             drained_s = without_a_store(site, server, events[first:second], told.down_s, worker)
-            print(f"the store was down for {told.down_s} s, and caught up in {drained_s:.0f} s", flush=True)
+            _say(f"the store was down for {told.down_s} s, and caught up in {drained_s:.0f} s")
             assert worker.stop() == 0
             stormed(site, events[second:], told.changes, chance)
             site.begin("last")
             site.settle(600)
-            print(f"the group changed {told.changes} times", flush=True)
+            _say(f"the group changed {told.changes} times")
         Path(name, "pair").mkdir()
         pair = Backends(Path(name, "pair"))
         try:
@@ -217,9 +217,14 @@ def main() -> int:
         finally:
             pair.close()
     for each in wrong:
-        print(f"WRONG: {each}")
-    print("everything is exact" if not wrong else f"{len(wrong)} equations do not hold; the seed is {told.seed}")
+        _say(f"WRONG: {each}")
+    _say("everything is exact" if not wrong else f"{len(wrong)} equations do not hold; the seed is {told.seed}")
     return 1 if wrong else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _cuts(first: int, second: int, third: int) -> tuple[int, int]:
