@@ -13,11 +13,11 @@ from services.store.port import Applied, Fenced, Store, StoreError
 from services.worker.breaker import Breaker
 from services.worker.circuits import Circuits
 
-LOOK_S: Final = 0.25
-"""How often the journal topic is looked at for what others have appended: workers that feed tenants of our partitions,
-``move``, retries of dead letters."""
+LOOK_S: Final = 0.1
+"""How often the journal topic is looked at for what others have appended: gateways, workers that feed tenants of our
+partitions, ``move``, retries of dead letters."""
 LATEST_S: Final = 2.0
-"""As often it is looked at while this worker writes to it all the time, and finds there mostly what it wrote itself."""
+"""So long it is not looked at amid a batch that this worker writes to it, for there it would find mostly that batch."""
 
 
 class Counts(Protocol):
@@ -28,7 +28,9 @@ class Counts(Protocol):
 
 
 class Ledgers:
-    """The ledgers of the tenants in this worker's journal partitions, which ``owned`` names. All from one thread.
+    """The ledgers of the tenants in this worker's journal partitions, which ``owned`` names.
+
+    All but ``look`` is called from one thread.
 
     What this worker feeds into the journal is in its mirror once the broker has it, and is posted from there;
     ``writing`` says whether it is feeding something at the moment.
@@ -76,7 +78,7 @@ class Ledgers:
         self._circuits.keep(lambda tenant: self._place(tenant) in owned)
         for number in set(self.done) - owned:
             del self.done[number]
-        self._look()
+        self.look(0)
         for number in owned:
             self.done.setdefault(number, (max(self._journal.next_offset(number) - 1, 0), 0))
         self.post()
@@ -87,8 +89,7 @@ class Ledgers:
         Returns when the checkpoints are written; who cannot be written waits by himself, and is tried again by a later
         call. Raises JournalError or Tripped, and StoreError where nobody can be written; call again then.
         """
-        if time.monotonic() - self._looked_s >= (LATEST_S if self._writing() else LOOK_S):
-            self._look()
+        self.look(LATEST_S if self._writing() else LOOK_S)
         owned = self._owned()
         reached = {number: self._journal.next_offset(number) for number in owned}
         heads = self._journal.heads()
@@ -98,9 +99,11 @@ class Ledgers:
         held = {self._place(tenant) for tenant in waiting}
         self.done.update({number: (offset, 0) for number, offset in reached.items() if number not in held})
 
-    def _look(self) -> None:
-        self._journal.catch_up()
-        self._looked_s = time.monotonic()
+    def look(self, after_s: float = LOOK_S) -> None:
+        """Take into the mirror what others have appended, if that was not done for so long. From any thread."""
+        if time.monotonic() - self._looked_s >= after_s:
+            self._journal.catch_up()
+            self._looked_s = time.monotonic()
 
     def _reached(self, tenant: str) -> int:
         """Up to where a tenant's ledger is."""

@@ -174,7 +174,12 @@ class Worker:
 
     async def _take(self, records: Sequence[Record]) -> bool:
         """Feed records of the inbox into the journal; the ledger follows while the next ones are fed."""
-        done = await self._inbox_stage.do(lambda: self._inbox.take(records))
+
+        def feed() -> None:
+            self._inbox.take(records)
+            self._ledgers.look()  # between two batches, when nothing of ours is on its way
+
+        done = await self._inbox_stage.do(feed)
         self._fed.set()
         return done
 
