@@ -33,6 +33,7 @@ def test_faust_gets_in_with_our_name_and_password_over_tls(kafka_over_tls: Kafka
     writer.close()
     told = {
         "DATA": tmp_path / "data",
+        "SUBJECT_KEYS": f"sqlite://{tmp_path}/subjects.sqlite",
         "JOURNAL": settings.journal,
         "KAFKA_PARTITIONS": 2,
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -50,4 +51,5 @@ def test_faust_gets_in_with_our_name_and_password_over_tls(kafka_over_tls: Kafka
         assert "sesame" not in worker.log
         assert worker.stop() == 0
     finally:
-        worker.process.kill()
+        if worker.process.poll() is None:
+            worker.kill()
