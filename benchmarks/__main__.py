@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks import gateway, wallboard, work
+from benchmarks import gateway, kafka, wallboard, work
 from benchmarks.measure import Figure, taken
 
 PAGE: Final = Path(__file__).with_name("README.md")
@@ -25,6 +25,7 @@ def main() -> None:
         told += measured(events)
     told += gateway.measured()
     told += wallboard.measured()
+    told += kafka.measured()
     print("\n".join(told))
     if options.write:
         head = PAGE.read_text("utf-8").partition(_MARK)[0]

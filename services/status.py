@@ -9,7 +9,11 @@ from services.workspace import Workspace
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
-    """Positions, lag, identities, laws and sizes, by tenant; and how far workers are, where the journal is on Kafka."""
+    """Positions, lag, identities, laws and sizes, by tenant.
+
+    Where the journal is on Kafka, also how far workers are, and how many records of its topics are nobody's: dead
+    letters that name no tenant, and what Salestream did not write.
+    """
     return _partitions(workspace) | {
         "data": str(workspace.folder),
         "bytes": {"journal": workspace.settings.journal_path.stat().st_size} | workspace.store.sizes(),
@@ -25,7 +29,11 @@ def _partitions(workspace: Workspace) -> dict[str, Any]:
     from services.kafka.lag import partitions
 
     assert isinstance(workspace.journal, KafkaJournal), "the settings name a journal on Kafka"
-    return {"partitions": partitions(workspace.settings, workspace.journal, workspace.store)}
+    journal = workspace.journal
+    return {
+        "partitions": partitions(workspace.settings, journal, workspace.store),
+        "strangers": {"inbox": journal.unnamed(), "journal": len(journal.strangers())},
+    }
 
 
 def _tenant(workspace: Workspace, tenant: str) -> dict[str, Any]:

@@ -187,6 +187,12 @@ _CHINESE: Final = {
     "not in the journal": "未入日志",
     "not in the ledger": "未入账",
     "waits for": "等待时长",
+    "Records of the inbox without a valid tenant: {count}; see salestream dead-letters list --tenant default": (
+        "收件箱中没有写明有效租户的记录：{count}；见 salestream dead-letters list --tenant default"
+    ),
+    "Records of the journal topic that Salestream did not write and passed over: {count}": (
+        "日志主题中并非 Salestream 写入而被略过的记录：{count}"
+    ),
     "group": "消费组",
     "topics": "主题",
     "store": "账本存储",
@@ -196,6 +202,8 @@ _CHINESE: Final = {
     "Nobody has a key yet; make one: salestream keys create": "还没有任何密钥，请先创建：salestream keys create",
     "Programs on this machine need no key.": "本机程序无需密钥。",
     "There are no keys.": "没有密钥。",
+    "There is a key already.": "已经有密钥。",
+    "The key is in {file}.": "密钥写在 {file} 中。",
     "The key {prefix} opens nothing any more.": "密钥 {prefix} 已失效。",
     "Keep it well, it is not shown again. It is sent as: Authorization: Bearer {prefix}…": (
         "请妥善保存，之后不再显示。使用方式：Authorization: Bearer {prefix}…"

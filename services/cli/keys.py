@@ -1,6 +1,8 @@
 """``keys``: who may tell and ask over HTTP."""
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -46,15 +48,22 @@ def keys() -> None:
     help="What it opens; may be given several times.",
 )  # fmt: skip
 @click.option("--expires", type=Span(), metavar="TIME", help="When it ends: in 90m, 24h, 30d …  [default: never]")
+@click.option(
+    "--first", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Make it only where there is none yet, and write it into this file, which only you may read.",
+)  # fmt: skip
 @shared
 @click.pass_obj
-def create(session: Session, name: str, scopes: tuple[str, ...], expires: int | None) -> int:
+def create(session: Session, name: str, scopes: tuple[str, ...], expires: int | None, file: Path | None) -> int:
     """Make a key. It is shown once and is kept nowhere: only who knows it can use it."""
     from services.clock import now_ms
     from services.keys.tokens import create as make
 
     now = now_ms()
     with _opened(session) as store:
+        if file is not None and any(key.state(now) == "active" for key in store.listed()):
+            _noted(session, "There is a key already.", {"created": False})
+            return FINE
         key, token = make(
             store,
             tenant=session.settings.tenant,
@@ -64,7 +73,11 @@ def create(session: Session, name: str, scopes: tuple[str, ...], expires: int | 
             expires_ms=None if expires is None else now + expires,
         )
     _note(session, "key.created", key)
-    _once(session, key, token, now)
+    if file is None:
+        _once(session, key, token, now)
+        return FINE
+    _written(file, token)
+    _noted(session, "The key is in {file}.", {"created": True, "file": str(file)} | _described(key, now))
     return FINE
 
 
@@ -165,6 +178,19 @@ def _once(session: Session, key: "Key", token: str, now: int) -> None:
     session.say(token)
     sentence = session.t("Keep it well, it is not shown again. It is sent as: Authorization: Bearer {prefix}…")
     click.echo(sentence.format(prefix=f"ss_{key.prefix}_"), err=True)
+
+
+def _written(file: Path, token: str) -> None:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        os.fchmod(out.fileno(), 0o600)  # also where the file was there before
+        out.write(f"{token}\n")
+
+
+def _noted(session: Session, sentence: str, told: dict[str, Any]) -> None:
+    if session.json:
+        session.tell(told)
+    else:
+        session.say(session.t(sentence).format(**told))
 
 
 def _described(key: "Key", now: int) -> dict[str, Any]:

@@ -119,6 +119,7 @@ def _status(session: Session, result: dict[str, Any]) -> None:
     if "partitions" in result:
         session.say()
         _partitions(session, result["partitions"])
+        _strangers(session, result["strangers"])
 
 
 def _partitions(session: Session, partitions: list[dict[str, Any]]) -> None:
@@ -129,6 +130,16 @@ def _partitions(session: Session, partitions: list[dict[str, Any]]) -> None:
     ]
     headings = ["partition", "inbox", "not in the journal", "journal", "not in the ledger", "waits for"]
     session.say(show.table([t(name) for name in headings], rows, numbers=range(6)))
+
+
+def _strangers(session: Session, found: dict[str, int]) -> None:
+    t = session.t
+    if found["inbox"]:
+        told = "Records of the inbox without a valid tenant: {count}; see salestream dead-letters list --tenant default"
+        session.say(t(told).format(count=f"{found['inbox']:,}"))
+    if found["journal"]:
+        passed = "Records of the journal topic that Salestream did not write and passed over: {count}"
+        session.say(t(passed).format(count=f"{found['journal']:,}"))
 
 
 def _events(workspace: "Workspace") -> int:

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from events.envelope import DEFAULT_TENANT
 from services.journal.intake import Intake
 from services.journal.port import Cut, JournalError, Journalled, Letter, Refused, Tally, Verdict
 from services.journal.sqlite import SqliteJournal
@@ -150,9 +151,21 @@ class Mirror(SqliteJournal):
         rows = self._rows("SELECT partition, offset, reason FROM strangers ORDER BY partition, offset")
         return [StrangerSeen(*row) for row in rows]
 
+    def unnamed(self) -> int:
+        """How many open dead letters name no tenant that there can be; they are kept with the tenant ``default``."""
+        sql = (
+            "SELECT count(*) FROM letters, tenants WHERE tenants.name = ? AND outcome IS NULL "
+            "AND place > number << 40 AND place < (number + 1) << 40 AND field IN ('event', 'tenant')"
+        )
+        return int(self._rows(sql, DEFAULT_TENANT)[0][0])
+
     def head(self, tenant: str) -> Cut:
         self.catch_up()
         return super().head(tenant)
+
+    def heads(self) -> dict[str, int]:
+        """The last position of every tenant, as far as the mirror has come; the topic is not asked."""
+        return dict(self._rows("SELECT name, position FROM tenants"))
 
     def tenants(self) -> list[str]:
         self.catch_up()

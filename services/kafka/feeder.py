@@ -1,6 +1,6 @@
 """From the inbox into the journal, each record once, without transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from services.journal.port import Content, JournalError, Refused, Verdict
@@ -17,7 +17,7 @@ class Fed(Protocol):
 
 
 class Feeder:
-    """Feeds what the inbox told, in its order. Use one for each worker, and one thread for each inbox partition.
+    """Feeds what the inbox told, in its order. Use one for each worker, from one thread.
 
     Each record that is written carries its inbox offset and that of its forerunner, so that mirrors take every
     inbox record once, whatever is written again by a restart or by a zombie, and never one before those it follows.
@@ -30,32 +30,38 @@ class Feeder:
         self._owed: dict[int, int] = {}
         """By inbox partition, the first offset of what could not be written."""
 
-    def feed(self, inbox: int, told: Sequence[tuple[int, Content | Refused]], *, now_ms: int) -> list[Verdict | None]:
-        """Write what records of partition ``inbox`` told, each with its offset, in their order.
+    def feed(self, told: Mapping[int, Sequence[tuple[int, Content | Refused]]], *, now_ms: int) -> list[Verdict | None]:
+        """Write what the records of inbox partitions told, each with its offset, each partition's in their order.
 
         None stands for what is refused, and for what was in the journal already. Acknowledge the records when this
         returns. Raises JournalError where they could not be written, and also, so that nothing is left out, where
         others are fed before those were written.
         """
-        if not told:
-            return []
-        owed = self._owed.get(inbox)
-        if owed is not None and told[0][0] > owed:
-            raise JournalError(
-                f"inbox partition {inbox} was to be fed from offset {owed}, which could not be written, and not from "
-                f"{told[0][0]}; read it again from {owed}"
-            )
-        self._owed[inbox] = told[0][0]
+        parts = {inbox: part for inbox, part in told.items() if part}
+        for inbox, part in parts.items():
+            self._must_not_skip(inbox, part[0][0])
+        for inbox, part in parts.items():
+            self._owed[inbox] = part[0][0]
         last = dict(self._last)
         batch = []
-        for offset, said in told:
-            place = (partition_of(said.tenant, self._journal.partitions), inbox)
-            batch.append((said, Origin(inbox, offset, min(last.get(place, -1), offset - 1))))
-            last[place] = offset
+        for inbox, part in parts.items():
+            for offset, said in part:
+                place = (partition_of(said.tenant, self._journal.partitions), inbox)
+                batch.append((said, Origin(inbox, offset, min(last.get(place, -1), offset - 1))))
+                last[place] = offset
         verdicts = self._journal.feed(batch, now_ms=now_ms)
-        self._last |= {place: offset for place, offset in last.items() if place[1] == inbox}
-        del self._owed[inbox]
+        self._last = last
+        for inbox in parts:
+            del self._owed[inbox]
         return verdicts
+
+    def _must_not_skip(self, inbox: int, offset: int) -> None:
+        owed = self._owed.get(inbox)
+        if owed is not None and offset > owed:
+            raise JournalError(
+                f"inbox partition {inbox} was to be fed from offset {owed}, which could not be written, and not from "
+                f"{offset}; read it again from {owed}"
+            )
 
     def forget(self, inbox: int) -> None:
         """Start anew with a partition: it was given to another worker, or comes back from one."""

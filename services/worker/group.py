@@ -8,22 +8,25 @@ from typing import Any, Final
 
 import faust
 from faust.streams import Stream
-from faust.types import TP, EventT, StreamT
+from faust.types import TP, StreamT
 
 from services.kafka.clients import Cluster
 from services.kafka.records import Record
 from services.kafka.topics import Names
 from services.settings import Settings
+from services.worker.bundles import App
 
 Handle = Callable[[Sequence[Record]], Awaitable[bool]]
 """Does a batch; whether it is done for good and may be acknowledged."""
 Rebalanced = Callable[[], Awaitable[None]]
 
 _FOREVER_S: Final = 86_400.0
+_TOGETHER: Final = 32
+"""Bundles that are taken together, at most."""
 
 
 class Raw(faust.Schema[Any, Any]):
-    """Records as they are: nobody's bytes can fail here."""
+    """Bundles of records as they are: nobody's bytes can fail here."""
 
     def loads_key(self, app: Any, message: Any, **told: Any) -> Any:
         return message.key
@@ -33,10 +36,11 @@ class Raw(faust.Schema[Any, Any]):
 
 
 class Group:
-    """The Faust app with its two agents.
+    """The Faust app with its agent, which reads the inbox.
 
-    ``revoked`` is awaited before partitions are given back, ``assigned`` after new ones were given. Faust only carries
-    records here: what it acknowledges is a hint where to begin next time, never what is known to be done.
+    A partition of the journal belongs to who has that of the inbox. ``revoked`` is awaited before partitions are given
+    back, ``assigned`` after new ones were given. Faust only carries records here: what it acknowledges is a hint where
+    to begin next time, never what is known to be done.
     """
 
     def __init__(
@@ -44,18 +48,15 @@ class Group:
         settings: Settings,
         cluster: Cluster,
         inbox: Handle,
-        journal: Handle,
         revoked: Rebalanced,
         assigned: Rebalanced,
     ) -> None:
-        names = Names(settings.kafka_prefix)
-        self.names: Final = names
+        self._inbox: Final = Names(settings.kafka_prefix).inbox
         self.app: Final = _app(settings, cluster)
         self._size: Final = settings.worker_batch
         self._within_s: Final = settings.worker_within_ms / 1000
-        for topic, handle in ((names.inbox, inbox), (names.journal, journal)):
-            raw = self.app.topic(topic, schema=Raw(), allow_empty=True)
-            self.app.agent(raw, name=topic, concurrency=1)(self._agent(handle))
+        raw = self.app.topic(self._inbox, schema=Raw(), allow_empty=True)
+        self.app.agent(raw, name=self._inbox, concurrency=1)(self._agent(inbox))
 
         async def on_revoked(app: Any, /, *told: Any, **more: Any) -> None:
             await revoked()
@@ -67,9 +68,9 @@ class Group:
         self.app.on_partitions_revoked.connect(on_revoked)
         self.app.on_partitions_assigned.connect(on_assigned)
 
-    def partitions(self, topic: str) -> frozenset[int]:
-        """The partitions of a topic that are this worker's."""
-        return frozenset(tp.partition for tp in self._assignment() if tp.topic == topic)
+    def partitions(self) -> frozenset[int]:
+        """The partitions that are this worker's, of the inbox and of the journal alike."""
+        return frozenset(tp.partition for tp in self._assignment() if tp.topic == self._inbox)
 
     def _assignment(self) -> Iterable[TP]:
         # ``consumer.assignment()`` asks the thread of the client, which is late by a step; this is what Faust goes by.
@@ -79,14 +80,21 @@ class Group:
         async def agent(stream: StreamT[Any]) -> None:
             assert isinstance(stream, Stream), "the port of streams knows no noack_take"
             # ``take`` acknowledges in a ``finally``, so what fails would be lost; ``noack_take`` leaves that to us.
-            async for events in stream.noack_take(self._size, within=self._within_s):
-                if await handle([_record(event) for event in events]):
+            async for events in stream.noack_take(_TOGETHER, within=self._within_s):
+                if await self._handled(handle, [record for event in events for record in event.value]):
                     for event in events:
                         # What was read before a rebalance is read again after it, and acknowledged then.
                         if event.message.generation_id == self.app.consumer_generation_id:
                             event.ack()
 
         return agent
+
+    async def _handled(self, handle: Handle, records: Sequence[Record]) -> bool:
+        """Hand the records on, not too many in one go; whether all of them are done."""
+        for start in range(0, len(records), self._size):
+            if not await handle(records[start : start + self._size]):
+                return False
+        return True
 
     async def start(self) -> None:
         """Join the group."""
@@ -103,17 +111,9 @@ class Group:
         return self.app.crash_reason or RuntimeError("Faust stopped and does not say why")
 
 
-def _record(event: EventT[Any]) -> Record:
-    message = event.message
-    told: Any = message.headers or ()
-    headers = told.items() if isinstance(told, dict) else told
-    timestamp_ms = round((message.timestamp or 0.0) * 1000)
-    return Record(message.partition, message.offset, timestamp_ms, message.key, message.value, list(headers))
-
-
-def _app(settings: Settings, cluster: Cluster) -> faust.App:
+def _app(settings: Settings, cluster: Cluster) -> App:
     session_s = float(settings.worker_session_s)
-    return faust.App(
+    return App(
         settings.group,
         loop=asyncio.get_running_loop(),
         broker=[f"kafka://{server}" for server in cluster.servers],
@@ -137,8 +137,10 @@ def _app(settings: Settings, cluster: Cluster) -> faust.App:
         broker_rebalance_timeout=max(session_s, 30.0),
         broker_request_timeout=90.0,
         broker_commit_interval=1.0,
-        # Little at a time, for Faust hands out all that it has fetched before it looks at other partitions again.
+        # Little at a time, for Faust hands out all that it has fetched before it looks at other partitions again; and
+        # few bundles ahead, for each may hold as many records.
         broker_max_poll_records=1000,
+        stream_buffer_maxsize=16,
         consumer_max_fetch_size=1024 * 1024,
     )
 

@@ -68,10 +68,11 @@ class Inbox:
         parts: dict[int, list[Record]] = {}
         for record in records:
             parts.setdefault(record.partition, []).append(record)
-        for partition, part in parts.items():
-            if partition in self._owned():
-                self._aim(partition, part[0].offset)
-                self._feed(partition, part)
+        owned = self._owned()
+        ours = {partition: part for partition, part in parts.items() if partition in owned}
+        for partition, part in ours.items():
+            self._aim(partition, part[0].offset)
+        self._feed(ours)
 
     def done(self) -> dict[int, tuple[int, int]]:
         """By partition, the offset up to which everything is fed, and the time of the record before it; 0: unknown."""
@@ -86,22 +87,25 @@ class Inbox:
         start = max(self._next[partition], self._log.begins()[partition])
         if start < offset:
             for records, _ in self._log.read({partition: start}, {partition: offset}):
-                self._feed(partition, [record for record in records if record.offset < offset])
+                self._feed({partition: [record for record in records if record.offset < offset]})
         self._next[partition] = offset
 
-    def _feed(self, partition: int, records: Sequence[Record]) -> None:
-        rest = [record for record in records if record.offset >= self._next[partition]]
-        while rest:
-            told = self._judged(rest)
-            refused = sum(isinstance(said, Refused) for _, said in told)
-            self._breaker.admit(len(told), refused)
-            verdicts = self._feeder.feed(partition, told, now_ms=rest[0].timestamp_ms)
-            self._next[partition] = told[-1][0] + 1
-            self._times_ms[partition] = rest[len(told) - 1].timestamp_ms
+    def _feed(self, parts: Mapping[int, Sequence[Record]]) -> None:
+        """Feed partitions together, so that they are written in one go."""
+        rest = {number: [each for each in part if each.offset >= self._next[number]] for number, part in parts.items()}
+        while rest := {partition: part for partition, part in rest.items() if part}:
+            told = {partition: self._judged(part) for partition, part in rest.items()}
+            total = sum(len(part) for part in told.values())
+            refused = sum(isinstance(said, Refused) for part in told.values() for _, said in part)
+            self._breaker.admit(total, refused)
+            verdicts = self._feeder.feed(told, now_ms=max(part[0].timestamp_ms for part in rest.values()))
+            for partition, part in told.items():
+                self._next[partition] = part[-1][0] + 1
+                self._times_ms[partition] = rest[partition][len(part) - 1].timestamp_ms
             conflicts = sum(verdict is not None and verdict.status == "conflict" for verdict in verdicts)
-            self._breaker.note(len(told), refused + conflicts)
-            self._counts.fed(len(told), refused, verdicts)
-            rest = rest[len(told) :]
+            self._breaker.note(total, refused + conflicts)
+            self._counts.fed(total, refused, verdicts)
+            rest = {partition: part[len(told[partition]) :] for partition, part in rest.items()}
 
     def _judged(self, records: Sequence[Record]) -> Judged:
         """What the records tell, up to a calendar, for the amounts after it may be in the currency that it names."""

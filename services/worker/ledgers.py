@@ -1,5 +1,6 @@
-"""From the journal topic to the ledger: the mirror takes the records, and each tenant's poster writes what they say."""
+"""From the journal to the ledger: each tenant's poster writes what its journal has and its ledger does not."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -7,20 +8,32 @@ from projections.ledger import Line
 from services.journal.kafka import KafkaJournal
 from services.journal.port import Journal
 from services.kafka.clients import partition_of
-from services.kafka.records import Record
 from services.processor.poster import Poster
 from services.store.port import Applied, Fenced, Store, StoreError
 from services.worker.breaker import Breaker
+from services.worker.circuits import Circuits
+
+LOOK_S: Final = 0.1
+"""How often the journal topic is looked at for what others have appended: gateways, workers that feed tenants of our
+partitions, ``move``, retries of dead letters."""
+LATEST_S: Final = 2.0
+"""So long it is not looked at amid a batch that this worker writes to it, for there it would find mostly that batch."""
 
 
 class Counts(Protocol):
     """Who counts what came to the ledger."""
 
     def posted(self, applied: Sequence[Applied]) -> None: ...
+    def failed(self, of: str) -> None: ...
 
 
 class Ledgers:
-    """The ledgers of the tenants in this worker's journal partitions, which ``owned`` names. All from one thread.
+    """The ledgers of the tenants in this worker's journal partitions, which ``owned`` names.
+
+    All but ``look`` is called from one thread.
+
+    What this worker feeds into the journal is in its mirror once the broker has it, and is posted from there;
+    ``writing`` says whether it is feeding something at the moment.
 
     A tenant is taken over in the store at its first write. Whose write is fenced, was taken over from: it is left, or,
     where its partition is still ours, taken back when it is tried again.
@@ -34,64 +47,92 @@ class Ledgers:
         breaker: Breaker,
         counts: Counts,
         *,
+        writing: Callable[[], bool],
         history_events: int,
+        retry_s: float,
     ) -> None:
         self._journal = journal
         self._store = store
         self._owned = owned
         self._breaker = breaker
         self._counts = counts
+        self._writing = writing
         self._history_events = history_events
+        self._circuits: Final = Circuits(retry_s, counts.failed, time.monotonic)
         self._posters: dict[str, Poster] = {}
-        self._owed: set[str] = set()
-        """Who has something in the mirror that may not be in the ledger yet."""
+        self._posted: dict[str, int] = {}
+        """Up to which position a tenant's ledger is known to be."""
+        self._looked_s = 0.0
         self.done: Final[dict[int, tuple[int, int]]] = {}
         """By partition, the journal offset up to which everything is in the ledger, and the time of the record before
         it; 0: unknown. Any thread may read it."""
 
     def begin(self) -> None:
-        """Partitions were assigned anew: let go of the tenants of the others, and find out who is behind.
+        """Partitions were assigned anew: let go of the tenants of the others, and post for those who are behind.
 
-        The journal is read to its end here, whatever the group has committed.
+        Whose they were before may have posted, so that the checkpoints are read again.
         """
-        self._drop(lambda tenant: not self._is_ours(tenant))
-        self._owed.update(
-            tenant for tenant in self._journal.tenants() if self._is_ours(tenant) and self._behind(tenant)
-        )
-        reached = {number: (self._journal.next_offset(number), 0) for number in self._owned()}
-        self._post()
-        for number in list(self.done):
-            if number not in reached:
-                del self.done[number]
-        self.done.update(reached)
+        owned = self._owned()
+        self._posters = {tenant: each for tenant, each in self._posters.items() if self._place(tenant) in owned}
+        self._posted = {tenant: poster.position for tenant, poster in self._posters.items()}
+        self._circuits.keep(lambda tenant: self._place(tenant) in owned)
+        for number in set(self.done) - owned:
+            del self.done[number]
+        self.look(0)
+        for number in owned:
+            self.done.setdefault(number, (max(self._journal.next_offset(number) - 1, 0), 0))
+        self.post()
 
-    def take(self, records: Sequence[Record]) -> None:
-        """Take records of the journal and post what they say, whole partitions of them in order.
+    def post(self) -> None:
+        """Post what the journal has by now, for everybody whose turn it is.
 
-        Returns when the checkpoints are written. Raises StoreError, JournalError or Tripped where something could not
-        be done; take the same records again then.
+        Returns when the checkpoints are written; who cannot be written waits by himself, and is tried again by a later
+        call. Raises JournalError or Tripped, and StoreError where nobody can be written; call again then.
         """
-        self._journal.take(records)
-        self._owed |= {tenant for record in records if self._is_ours(tenant := _tenant(record))}
-        self._post()
-        for record in records:
-            if record.offset >= self.done.get(record.partition, (0, 0))[0]:
-                self.done[record.partition] = record.offset + 1, record.timestamp_ms
+        self.look(LATEST_S if self._writing() else LOOK_S)
+        owned = self._owned()
+        reached = {number: self._journal.next_offset(number) for number in owned}
+        heads = self._journal.heads()
+        behind = [tenant for tenant in heads if self._place(tenant) in owned and heads[tenant] > self._reached(tenant)]
+        waiting = {tenant for tenant in behind if self._circuits.waits(tenant)}
+        waiting |= self._post_all([tenant for tenant in behind if tenant not in waiting])
+        held = {self._place(tenant) for tenant in waiting}
+        self.done.update({number: (offset, 0) for number, offset in reached.items() if number not in held})
 
-    def _post(self) -> None:
-        """Post for everybody who is owed; an error of one is raised when the others are done."""
-        first: StoreError | None = None
-        for tenant in sorted(self._owed):
+    def look(self, after_s: float = LOOK_S) -> None:
+        """Take into the mirror what others have appended, if that was not done for so long. From any thread."""
+        if time.monotonic() - self._looked_s >= after_s:
+            self._journal.catch_up()
+            self._looked_s = time.monotonic()
+
+    def _reached(self, tenant: str) -> int:
+        """Up to where a tenant's ledger is."""
+        if tenant not in self._posted:
+            self._posted[tenant] = self._store.checkpoint(tenant).position
+        return self._posted[tenant]
+
+    def _post_all(self, tenants: Sequence[str]) -> set[str]:
+        """Those for whom it failed. Where the store takes nobody's, the first error is raised after the second."""
+        failed: dict[str, StoreError] = {}
+        written = False
+        for tenant in tenants:
+            if self._place(tenant) not in self._owned():
+                continue  # it went to somebody else meanwhile
             try:
-                if self._is_ours(tenant) and (tenant in self._posters or self._behind(tenant)):
-                    self._poster(tenant).catch_up()
-                self._owed.discard(tenant)
+                poster = self._poster(tenant)
+                poster.catch_up()
             except StoreError as error:
                 self._posters.pop(tenant, None)
-                fences = first is not None and isinstance(error, Fenced)
-                first = first if fences else error
-        if first is not None:
-            raise first
+                failed[tenant] = error
+                down = [each for each in failed.values() if not isinstance(each, Fenced)]
+                if len(down) > 1 and not written:
+                    raise down[0] from error
+                self._circuits.failing(tenant, error)
+            else:
+                written = True
+                self._posted[tenant] = poster.position
+                self._circuits.well(tenant)
+        return set(failed)
 
     def _poster(self, tenant: str) -> Poster:
         if tenant not in self._posters:
@@ -99,16 +140,8 @@ class Ledgers:
             self._posters[tenant] = _Watched(tenant, self._journal, self._store, self._breaker, self._counts, keep)
         return self._posters[tenant]
 
-    def _behind(self, tenant: str) -> bool:
-        return bool(self._journal.read(tenant, self._store.checkpoint(tenant).position, 1))
-
-    def _is_ours(self, tenant: str) -> bool:
-        return partition_of(tenant, self._journal.partitions) in self._owned()
-
-    def _drop(self, which: Callable[[str], bool]) -> None:
-        for tenant in [tenant for tenant in self._posters if which(tenant)]:
-            del self._posters[tenant]
-        self._owed = {tenant for tenant in self._owed if not which(tenant)}
+    def _place(self, tenant: str) -> int:
+        return partition_of(tenant, self._journal.partitions)
 
 
 class _Watched(Poster):
@@ -127,8 +160,3 @@ class _Watched(Poster):
         super()._write(applied, lines)
         self._breaker.note(len(applied), parked)
         self._counts.posted(applied)
-
-
-def _tenant(record: Record) -> str:
-    """Whose record it is; of a stranger's record, a name that has no journal."""
-    return (record.key or b"").decode("utf-8", "replace")

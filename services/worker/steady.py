@@ -10,11 +10,8 @@ from typing import Final
 from services.journal.port import JournalError
 from services.store.port import Fenced, StoreError
 from services.worker.breaker import Tripped
+from services.worker.circuits import FENCED_S, pause_s
 from services.worker.logs import say
-
-FIRST_S: Final = 0.2
-FENCED_S: Final = 3.0
-"""How long who was taken over from stays away: the time that a retry of parked events needs, or a rebalance."""
 
 Kind = str
 
@@ -64,7 +61,6 @@ class Steady:
 
     def _judge(self, error: BaseException, tries: int) -> float:
         """How long to wait before the next try; a mistake of ours is none that time heals."""
-        backoff_s = min(FIRST_S * 2**tries, self._longest_s) * (0.5 + random() / 2)
         kinds: tuple[tuple[type[BaseException], Kind], ...]
         kinds = ((Tripped, "breaker"), (Fenced, "fenced"), (StoreError, "store"), (JournalError, "journal"))
         kind = next((name for of, name in kinds if isinstance(error, of)), "")
@@ -77,7 +73,7 @@ class Steady:
         self.trouble = kind
         if isinstance(error, Tripped):
             return error.wait_s
-        return FENCED_S * (0.5 + random()) if kind == "fenced" else backoff_s
+        return FENCED_S * (0.5 + random()) if kind == "fenced" else pause_s(tries, self._longest_s)
 
     def _well(self) -> None:
         if self.trouble:
@@ -89,6 +85,11 @@ class Steady:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing runs."""
+        return self._rests.is_set()
 
     async def rest(self, seconds: float) -> bool:
         """Wait until nothing runs, which may be between two tries; whether that was so in time."""

@@ -7,11 +7,13 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from services.journal.kafka import KafkaJournal
+from services.journal.port import JournalError
+from services.journal.sqlite import SqliteJournal
 from services.kafka.clients import Cluster, cluster_of
 from services.kafka.lag import group_offsets
 from services.kafka.log import Log
@@ -21,7 +23,7 @@ from services.settings import Settings
 from services.worker.breaker import Breaker
 from services.worker.group import Group
 from services.worker.inbox import Inbox
-from services.worker.ledgers import Ledgers
+from services.worker.ledgers import LOOK_S, Ledgers
 from services.worker.logs import say
 from services.worker.metrics import Metrics
 from services.worker.probe import Probe
@@ -56,7 +58,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises WorkerFailed, and WorkspaceError where the data folder is not ours."""
-        self._stop = asyncio.Event()
+        self._stop, self._fed = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
@@ -75,6 +77,7 @@ class Worker:
             with ExitStack() as both:
                 log = both.enter_context(Log(self._cluster, self._names.inbox))
                 workspace = both.enter_context(Workspace(self._settings))
+                _must_fit(log, workspace.journal)
                 kept.append((workspace, log))
                 opened.callback(both.pop_all().close)
 
@@ -95,20 +98,19 @@ class Worker:
         journal, settings = workspace.journal, self._settings
         assert isinstance(journal, KafkaJournal), "the settings name a journal on Kafka"
         self._workspace = workspace
-        self._group = Group(
-            settings, self._cluster, self._take_inbox, self._take_journal, self._revoked, self._assigned
-        )
+        self._group = Group(settings, self._cluster, self._take, self._revoked, self._assigned)
         inbox, told = self._breakers["inbox"], self._breakers["journal"]
-        self._inbox = Inbox(journal, log, self._owned_inbox, settings.currency, inbox, self._metrics)
+        self._inbox = Inbox(journal, log, self._group.partitions, settings.currency, inbox, self._metrics)
         self._ledgers = Ledgers(
-            journal, workspace.store, self._owned_journal, told, self._metrics, history_events=settings.history_events
+            journal,
+            workspace.store,
+            self._group.partitions,
+            told,
+            self._metrics,
+            writing=lambda: not self._inbox_stage.resting,
+            history_events=settings.history_events,
+            retry_s=settings.worker_retry_s,
         )
-
-    def _owned_inbox(self) -> frozenset[int]:
-        return self._group.partitions(self._names.inbox)
-
-    def _owned_journal(self) -> frozenset[int]:
-        return self._group.partitions(self._names.journal)
 
     async def _work(self) -> None:
         stages = {
@@ -123,8 +125,10 @@ class Worker:
                     serving.enter_context(page)
                 await self._group.start()
                 self._announce(self._described())
+                posting = asyncio.create_task(self._post())
                 await self._until_stopped()
                 await self._leave()
+                await posting
 
     async def _until_stopped(self) -> None:
         while not self._stop.is_set() and self._broken() is None:
@@ -168,11 +172,25 @@ class Worker:
         say(logging.ERROR, "did not stop in time; nothing is lost, the next worker goes on from the checkpoints")
         os._exit(1)
 
-    async def _take_inbox(self, records: Sequence[Record]) -> bool:
-        return await self._inbox_stage.do(lambda: self._inbox.take(records))
+    async def _take(self, records: Sequence[Record]) -> bool:
+        """Feed records of the inbox into the journal; the ledger follows while the next ones are fed."""
 
-    async def _take_journal(self, records: Sequence[Record]) -> bool:
-        return await self._journal_stage.do(lambda: self._ledgers.take(records))
+        def feed() -> None:
+            self._inbox.take(records)
+            self._ledgers.look()  # between two batches, when nothing of ours is on its way
+
+        done = await self._inbox_stage.do(feed)
+        self._fed.set()
+        return done
+
+    async def _post(self) -> None:
+        """Post what was fed, and now and then what others have put into the journal, until the stage is stopped."""
+        going = True
+        while going:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._fed.wait(), LOOK_S)
+            self._fed.clear()
+            going = await self._journal_stage.do(self._ledgers.post)
 
     async def _revoked(self) -> None:
         """A rebalance waits for what runs, so that the next owner does not do it again; but not for an outage."""
@@ -180,8 +198,7 @@ class Worker:
         await asyncio.gather(self._inbox_stage.rest(within_s), self._journal_stage.rest(within_s))
 
     async def _assigned(self) -> None:
-        inbox, journal = sorted(self._owned_inbox()), sorted(self._owned_journal())
-        say(logging.INFO, "partitions assigned", inbox=inbox, journal=journal)
+        say(logging.INFO, "partitions assigned", partitions=sorted(self._group.partitions()))
         for begin in (
             self._inbox_stage.do(lambda: self._inbox.begin(self._committed())),
             self._journal_stage.do(self._ledgers.begin),
@@ -205,7 +222,7 @@ class Worker:
 
     def _text(self) -> bytes:
         self._metrics.states(
-            len(self._owned_inbox()) + len(self._owned_journal()),
+            len(self._group.partitions()),
             self._probe.up(),
             {stage: breaker.state != "closed" for stage, breaker in self._breakers.items()},
         )
@@ -220,11 +237,21 @@ class Worker:
         wrong += [
             f"the breaker of the {stage} is open" for stage, each in self._breakers.items() if each.state == "open"
         ]
-        if not self._owned_inbox() and not self._owned_journal():
+        if not self._group.partitions():
             wrong.append("no partitions are assigned")
         if self._beginning:
             wrong.append("it still catches up with its partitions")
         return "; ".join(wrong)
+
+
+def _must_fit(inbox: Log, journal: SqliteJournal) -> None:
+    """Who has a partition of the inbox has that of the journal, so there must be as many of both."""
+    assert isinstance(journal, KafkaJournal), "the settings name a journal on Kafka"
+    if inbox.partitions != journal.partitions:
+        raise JournalError(
+            f"{inbox.topic} has {inbox.partitions} partitions and the journal {journal.partitions}; both must have as "
+            "many: make the inbox anew with `salestream setup` once workers have emptied it"
+        )
 
 
 def _where(error: BaseException) -> str:

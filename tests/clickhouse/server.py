@@ -82,6 +82,11 @@ class Server(ThreadingHTTPServer):
         self._engine: Final = chdb.connect(str(folder))  # type: ignore[no-untyped-call]
         super().__init__(("127.0.0.1", port), Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who was killed does not wait for an answer, which is nothing to report."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class Handler(BaseHTTPRequestHandler):
     """One connection."""

@@ -4,6 +4,7 @@
 Java skips the tests that need it; CI does not.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -11,13 +12,16 @@ import socket
 import subprocess
 import time
 import uuid
+import warnings
 from base64 import urlsafe_b64encode
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Final
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+
+from tests.kafka.tls import certificate
 
 HERE: Final = Path(__file__).parent
 JARS: Final = HERE / ".jars"
@@ -106,11 +110,11 @@ class Kafka:
     """Some brokers, which ``bootstrap`` names as the clients want it. ``brokers`` is empty where they are not ours."""
 
     def __init__(
-        self, bootstrap: str, brokers: list[Broker], container: str = "", login: tuple[str, str] | None = None
+        self, bootstrap: str, brokers: list[Broker], container: str = "", security: dict[str, str] | None = None
     ) -> None:
         self.bootstrap = bootstrap
         self.brokers = brokers
-        self._login = login
+        self._security = security or {}
         self._container = container
 
     @property
@@ -124,7 +128,10 @@ class Kafka:
         wanted = sum(broker.running for broker in self.brokers) or 1
         while time.monotonic() < deadline:
             ours = [broker for broker in self.brokers if broker.running]
-            if all(_listening(broker.address) for broker in ours) and _answering(self.bootstrap, self._login) >= wanted:
+            if (
+                all(_listening(broker.address) for broker in ours)
+                and _answering(self.bootstrap, self._security) >= wanted
+            ):
                 return
             time.sleep(0.2)
         raise NoKafka("Kafka did not start:\n" + "\n".join(broker.said() for broker in self.brokers))
@@ -137,10 +144,10 @@ class Kafka:
             subprocess.run(["docker", "rm", "-f", self._container], check=False, capture_output=True)
 
 
-def start(folder: Path, count: int = 1, login: tuple[str, str] | None = None) -> Kafka:
+def start(folder: Path, count: int = 1, login: tuple[str, str] | None = None, *, tls: bool = False) -> Kafka:
     """``count`` brokers that make one cluster, ready to be used; with a ``login``, only by who knows it (SASL PLAIN).
 
-    Raises NoKafka.
+    With ``tls`` too they are spoken to over TLS, with the certificate ``folder / "ca.pem"``. Raises NoKafka.
     """
     named = os.environ.get("SALESTREAM_TEST_KAFKA")
     plain = count == 1 and login is None
@@ -155,8 +162,9 @@ def start(folder: Path, count: int = 1, login: tuple[str, str] | None = None) ->
     brokers = [_prepared(n, folder / f"broker-{n}", ports[n], ports[count + n], voters, cluster) for n in range(count)]
     if login is not None:
         for broker in brokers:
-            _lock(broker.folder / "server.properties", *login)
-    kafka = Kafka(",".join(broker.address for broker in brokers), brokers, login=login)
+            _lock(broker.folder / "server.properties", *login, folder / "ca.pem" if tls else None)
+    security = _security(login, folder / "ca.pem" if tls else None)
+    kafka = Kafka(",".join(broker.address for broker in brokers), brokers, security=security)
     with ExitStack() as failed:
         failed.callback(kafka.close)
         for broker in brokers:
@@ -226,20 +234,34 @@ def _prepared(number: int, folder: Path, port: int, controller: int, voters: str
     return Broker(number, folder, port)
 
 
-def _lock(properties: Path, name: str, password: str) -> None:
-    """Let in only who knows the name and the password."""
-    text = properties.read_text(encoding="utf-8").replace("PLAINTEXT://", "SASL_PLAINTEXT://")
+def _lock(properties: Path, name: str, password: str, ca: Path | None) -> None:
+    """Let in only who knows the name and the password; over TLS, where there is to be a certificate."""
+    protocol = "SASL_SSL" if ca else "SASL_PLAINTEXT"
+    text = properties.read_text(encoding="utf-8").replace("PLAINTEXT://", f"{protocol}://")
     module = "org.apache.kafka.common.security.plain.PlainLoginModule required"
     settings = {
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
-        "inter.broker.listener.name": "SASL_PLAINTEXT",
+        "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,{protocol}:{protocol}",
+        "inter.broker.listener.name": protocol,
         "sasl.enabled.mechanisms": "PLAIN",
         "sasl.mechanism.inter.broker.protocol": "PLAIN",
-        "listener.name.sasl_plaintext.plain.sasl.jaas.config": f'{module} username="{name}" password="{password}" '
+        f"listener.name.{protocol.lower()}.plain.sasl.jaas.config": f'{module} username="{name}" password="{password}" '
         f'user_{name}="{password}";',
     }
+    if ca:
+        keys = certificate(ca)
+        settings |= {"ssl.keystore.type": "PEM", "ssl.truststore.type": "PEM"}
+        settings |= {"ssl.keystore.location": str(keys), "ssl.truststore.location": str(ca)}
     text += "".join(f"{key}={value}\n" for key, value in settings.items())
     properties.write_text(text, encoding="utf-8")
+
+
+def _security(login: tuple[str, str] | None, ca: Path | None) -> dict[str, str]:
+    """How kafka-python speaks to the brokers."""
+    if login is None:
+        return {}
+    told = {"security_protocol": "SASL_SSL" if ca else "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
+    told |= dict(zip(("sasl_plain_username", "sasl_plain_password"), login, strict=True))
+    return told | ({"ssl_cafile": str(ca)} if ca else {})
 
 
 def _free_ports(count: int) -> list[int]:
@@ -260,23 +282,18 @@ def _listening(address: str) -> bool:
     return False
 
 
-def _answering(bootstrap: str, login: tuple[str, str] | None) -> int:
+def _answering(bootstrap: str, security: dict[str, str]) -> int:
     """How many brokers the cluster knows to be alive."""
     if not any(_listening(address) for address in bootstrap.split(",")):
         return 0  # kafka-python leaks the sockets of connections that are refused
-    client = None
-    security: dict[str, str] = {}
-    if login is not None:
-        security = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
-        security |= dict(zip(("sasl_plain_username", "sasl_plain_password"), login, strict=True))
-    try:
+    with suppress(KafkaError, OSError):
         client = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=2000, **security)
-        return len(client.describe_cluster()["brokers"])
-    except (KafkaError, OSError):
-        return 0
-    finally:
-        if client is not None:
-            client.close()
+        with closing(client):
+            return len(client.describe_cluster()["brokers"])
+    with warnings.catch_warnings():  # a client that could not be made leaves sockets open, and no handle to close them
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    return 0
 
 
 def _docker_answers() -> bool:

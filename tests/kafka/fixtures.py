@@ -32,9 +32,15 @@ def kafka_with_login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka
     yield from _started(tmp_path_factory.mktemp("locked"), 1, ("sales", "open sesame"))
 
 
-def _started(folder: Path, count: int, login: tuple[str, str] | None = None) -> Iterator[Kafka]:
+@pytest.fixture
+def kafka_over_tls(tmp_path: Path) -> Iterator[Kafka]:
+    """The same over TLS; who trusts ``tmp_path / "ca.pem"`` trusts it."""
+    yield from _started(tmp_path, 1, ("sales", "open sesame"), tls=True)
+
+
+def _started(folder: Path, count: int, login: tuple[str, str] | None = None, *, tls: bool = False) -> Iterator[Kafka]:
     try:
-        kafka = broker.start(folder, count, login)
+        kafka = broker.start(folder, count, login, tls=tls)
     except NoKafka as error:
         if _IN_CI:
             raise

@@ -27,7 +27,7 @@ def main(url: str, prefix: str, mirror: Path) -> None:
         while True:
             batch = [(offset, told(f"{offset}")) for offset in range(fed, fed + CHUNK)]
             try:
-                feeder.feed(0, batch, now_ms=0)
+                feeder.feed({0: batch}, now_ms=0)
             except JournalError as error:
                 os.write(sys.stderr.fileno(), f"{error}\n".encode())
                 continue

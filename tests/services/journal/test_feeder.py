@@ -56,7 +56,7 @@ class Worker:
         offsets = range(self.position, min(self.position + size, inbox))
         self.journal.lost = lost
         try:
-            self._feeder.feed(INBOX, [(offset, self.judged(offset)) for offset in offsets], now_ms=NOW_MS)
+            self._feeder.feed({INBOX: [(offset, self.judged(offset)) for offset in offsets]}, now_ms=NOW_MS)
             self.position = offsets.stop
         except JournalError:
             pass
@@ -154,14 +154,29 @@ def test_what_is_owed_is_fed_before_anything_else() -> None:
     feeder = Feeder(journal)
     journal.lost = {1}
     with pytest.raises(JournalError, match="lost"):
-        feeder.feed(0, [(4, told("4")), (5, told("5"))], now_ms=NOW_MS)
+        feeder.feed({0: [(4, told("4")), (5, told("5"))]}, now_ms=NOW_MS)
     journal.lost = set()
 
     with pytest.raises(JournalError, match=r"was to be fed from offset 4, .* and not from 6; read it again from 4"):
-        feeder.feed(0, [(6, told("6"))], now_ms=NOW_MS)
-    feeder.feed(1, [(9, told("9"))], now_ms=NOW_MS)
-    feeder.feed(0, [(4, told("4")), (5, told("5"))], now_ms=NOW_MS)
-    feeder.feed(0, [(6, told("6"))], now_ms=NOW_MS)
+        feeder.feed({0: [(6, told("6"))]}, now_ms=NOW_MS)
+    feeder.feed({1: [(9, told("9"))]}, now_ms=NOW_MS)
+    feeder.feed({0: [(4, told("4")), (5, told("5"))]}, now_ms=NOW_MS)
+    feeder.feed({0: [(6, told("6"))]}, now_ms=NOW_MS)
+
+
+def test_partitions_that_are_fed_together_are_owed_together() -> None:
+    journal = Flaky(Topic())
+    feeder = Feeder(journal)
+    journal.lost = {1}
+    with pytest.raises(JournalError, match="lost"):
+        feeder.feed({0: [(4, told("4"))], 1: [(7, told("7"))], 2: []}, now_ms=NOW_MS)
+    journal.lost = set()
+
+    for inbox, offset in ((0, 5), (1, 8)):
+        with pytest.raises(JournalError, match=f"was to be fed from offset {offset - 1}"):
+            feeder.feed({inbox: [(offset, told(f"{offset}"))]}, now_ms=NOW_MS)
+    feeder.feed({0: [(4, told("4"))], 1: [(7, told("7"))]}, now_ms=NOW_MS)
+    feeder.feed({0: [(5, told("5"))], 1: [(8, told("8"))], 2: [(0, told("0"))]}, now_ms=NOW_MS)
 
 
 def test_a_watermark_is_what_is_certain(tmp_path: Path) -> None:
@@ -169,9 +184,9 @@ def test_a_watermark_is_what_is_certain(tmp_path: Path) -> None:
     places = {tenant: partition_of(tenant, 3) for tenant in ("acme", "globex", "default")}
     other = next(tenant for tenant, place in places.items() if place != places["acme"])
     feeder = Feeder(journal)
-    feeder.feed(places["acme"], [(4, told("1", tenant=other)), (6, told("2", tenant="acme"))], now_ms=NOW_MS)
-    feeder.feed(places["acme"], [(9, told("3", tenant=other))], now_ms=NOW_MS)
-    feeder.feed(17, [(1, told("4", tenant="acme")), (8, told("5", tenant=other))], now_ms=NOW_MS)
+    feeder.feed({places["acme"]: [(4, told("1", tenant=other)), (6, told("2", tenant="acme"))]}, now_ms=NOW_MS)
+    feeder.feed({places["acme"]: [(9, told("3", tenant=other))]}, now_ms=NOW_MS)
+    feeder.feed({17: [(1, told("4", tenant="acme")), (8, told("5", tenant=other))]}, now_ms=NOW_MS)
 
     with Mirror(tmp_path / "m", journal.topic, "t") as found:
         found.catch_up()
@@ -183,10 +198,10 @@ def test_a_watermark_is_what_is_certain(tmp_path: Path) -> None:
 def test_a_partition_that_comes_back_starts_anew(tmp_path: Path) -> None:
     journal = Flaky(Topic())
     mine, theirs = Feeder(journal), Feeder(journal)
-    mine.feed(0, [(0, told("0"))], now_ms=NOW_MS)
+    mine.feed({0: [(0, told("0"))]}, now_ms=NOW_MS)
     mine.forget(0)
-    theirs.feed(0, [(1, told("1")), (2, told("2"))], now_ms=NOW_MS)
-    mine.feed(0, [(3, told("3"))], now_ms=NOW_MS)
+    theirs.feed({0: [(1, told("1")), (2, told("2"))]}, now_ms=NOW_MS)
+    mine.feed({0: [(3, told("3"))]}, now_ms=NOW_MS)
 
     with Mirror(tmp_path / "m", journal.topic, "t") as found:
         assert found.tally("default") == Tally(4, 4, 0, 0)

@@ -83,8 +83,8 @@ def test_two_writers_agree(kafka: Kafka, names: Names, tmp_path: Path) -> None:
 def test_the_inbox_is_fed_once_by_two_workers(kafka: Kafka, names: Names, tmp_path: Path) -> None:
     batch = [(offset, told(str(offset))) for offset in range(5)]
     with opened(kafka, tmp_path / "a", names) as one, opened(kafka, tmp_path / "b", names) as two:
-        assert Feeder(one).feed(2, batch[:4], now_ms=0) == [Verdict("accepted", n) for n in (1, 2, 3, 4)]
-        assert Feeder(two).feed(2, [(0, invalid()), *batch[1:]], now_ms=0) == [None] * 4 + [Verdict("accepted", 5)]
+        assert Feeder(one).feed({2: batch[:4]}, now_ms=0) == [Verdict("accepted", n) for n in (1, 2, 3, 4)]
+        assert Feeder(two).feed({2: [(0, invalid()), *batch[1:]]}, now_ms=0) == [None] * 4 + [Verdict("accepted", 5)]
 
         assert one.tally("default") == two.tally("default") == Tally(5, 5, 0, 0)
         assert one.watermark(2) == two.watermark(2) == 4

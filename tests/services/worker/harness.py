@@ -20,7 +20,8 @@ from typing import Any, Final
 from urllib.error import HTTPError
 
 from kafka import KafkaProducer, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
+from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
 from kafka.structs import OffsetAndMetadata
 from msgspec.structs import astuple
 
@@ -42,6 +43,7 @@ from tests.clickhouse.running import ROOT, RunningServer
 from tests.kafka.broker import Kafka
 from tests.kafka.topics import cluster, make
 from tests.services.processor.stories import story
+from tests.services.worker.nursery import Child, Nursery
 
 EXECUTABLE: Final = Path(sys.executable).with_name("salestream")
 QUICK: Final = {"WORKER_SESSION_S": 6, "WORKER_RETRY_S": 1, "KAFKA_TIMEOUT_S": 20, "STORE_TIMEOUT_S": 20}
@@ -51,14 +53,14 @@ QUICK: Final = {"WORKER_SESSION_S": 6, "WORKER_RETRY_S": 1, "KAFKA_TIMEOUT_S": 2
 class Running:
     """A worker process. ``log`` is what it said."""
 
-    def __init__(self, name: str, folder: Path, env: dict[str, str], command: Sequence[object]) -> None:
+    def __init__(
+        self, name: str, folder: Path, env: dict[str, str], planted: str = "", nursery: Nursery | None = None
+    ) -> None:
         self.name = name
         self._log = folder / f"{name}-{uuid.uuid4().hex[:6]}.log"
-        with self._log.open("wb") as out:
-            words = [str(word) for word in command]
-            self.process = subprocess.Popen(
-                words, cwd=ROOT, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL, preexec_fn=_hears_ctrl_c
-            )
+        self._log.touch()
+        self.process: subprocess.Popen[bytes] | Child
+        self.process = nursery.born(env, self._log, planted) if nursery else _started(env, self._log, planted)
         self.metrics_url = f"http://{env['SALESTREAM_WORKER_METRICS']}" if env.get("SALESTREAM_WORKER_METRICS") else ""
 
     @property
@@ -117,6 +119,8 @@ class Site:
         self.server = server
         self._kafka = kafka
         self._settings = settings
+        self.nursery: Nursery | None = None
+        """Where workers come from; None: each is started anew."""
         self.workers: list[Running] = []
         self.told: list[bytes] = []
         """Everything told, in the order told."""
@@ -150,9 +154,7 @@ class Site:
         One that is started again under its name goes on with its data folder.
         """
         planted = planted or os.environ.get("PLANTED", "")
-        mistaken = (sys.executable, "-m", "tests.services.worker.planted", planted)
-        command = mistaken if planted else (EXECUTABLE, "worker")
-        worker = Running(name, self.folder, self.env(name, **settings), command)
+        worker = Running(name, self.folder, self.env(name, **settings), planted, self.nursery)
         self.workers.append(worker)
         return worker
 
@@ -162,9 +164,34 @@ class Site:
         worker.says("partitions assigned")
         return worker
 
+    def bury(self) -> None:
+        """Tell the group that its members are dead, which it else finds out when their sessions are over."""
+        group, admin = f"{self.names.prefix}-worker", self.cluster.admin()
+        try:
+            members = admin.describe_groups([group])[group]["members"]
+            if dead := [MemberToRemove(member_id=member["member_id"]) for member in members]:
+                admin.remove_group_members(group, dead)
+        except (CoordinatorNotAvailableError, NotCoordinatorError):
+            return  # a broker that has just begun knows no groups yet
+        finally:
+            admin.close()
+
     def tell(self, events: Iterable[dict[str, Any]]) -> None:
         """Into the inbox, structured."""
         self.put((json.dumps(event).encode(), str(event["tenant"]), []) for event in events)
+
+    @contextmanager
+    def sending(self) -> Iterator[Callable[[dict[str, Any]], None]]:
+        """Tells one event after the other; each is on its way at once."""
+        servers = self._kafka.bootstrap.split(",")
+        with closing(KafkaProducer(bootstrap_servers=servers, linger_ms=0)) as producer:
+
+            def send(event: dict[str, Any]) -> None:
+                value, tenant = json.dumps(event).encode(), str(event["tenant"])
+                producer.send(self.names.inbox, value, tenant.encode(), [], partition_of(tenant, self.partitions))
+                self.told.append(value)
+
+            yield send
 
     def put(self, records: Iterable[tuple[bytes | None, str, list[tuple[str, bytes]]]]) -> None:
         """Records of any kind, each a value, the tenant in whose partition it goes, and headers."""
@@ -209,20 +236,29 @@ class Site:
         with closing(open_server(self.store_url)) as store:
             return {tenant: store.checkpoint(tenant).position for tenant in store.tenants()}
 
-    def committed(self, topic: str) -> dict[int, int]:
-        """Where the group reads on, by partition."""
+    def committed(self) -> dict[int, int]:
+        """Where the group reads on in the inbox, by partition."""
         group, admin = f"{self.names.prefix}-worker", self.cluster.admin()
         try:
             offsets = admin.list_group_offsets([group])[group]
-            return {tp.partition: told.offset for tp, told in offsets.items() if tp.topic == topic}
+            return {tp.partition: told.offset for tp, told in offsets.items() if tp.topic == self.names.inbox}
         finally:
             admin.close()
 
     def wait_until_committed(self) -> None:
-        """Wait until the group has passed everything in the journal topic."""
-        with closing(Log(self.cluster, self.names.journal)) as log:
+        """Wait until the group has passed everything in the inbox."""
+        with closing(Log(self.cluster, self.names.inbox)) as log:
             ends = {number: end for number, end in log.ends().items() if end}
-        wait(lambda: self.committed(self.names.journal) == ends, f"the group to commit {ends}", 20)
+        wait(lambda: self.committed() == ends, f"the group to commit {ends}", 20)
+
+    def limit_journal(self, size: int) -> None:
+        """Let the journal topic take records up to this many bytes."""
+        admin = self.cluster.admin()
+        topic = ConfigResource(ConfigResourceType.TOPIC, self.names.journal, {"max.message.bytes": str(size)})
+        try:
+            admin.alter_configs([topic])
+        finally:
+            admin.close()
 
     def commit_everything(self) -> None:
         """Let the group, of which nobody runs, pass everything in the inbox."""
@@ -329,6 +365,17 @@ def wait(until: Callable[[], bool], what: str, within_s: float, state: Callable[
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {within_s} s for {what}: {state()}")
         time.sleep(0.1)
+
+
+def _started(env: dict[str, str], log: Path, planted: str) -> subprocess.Popen[bytes]:
+    """A worker as a user starts it; one with a mistake where one is named."""
+    command = [str(EXECUTABLE), "worker"]
+    if planted:
+        command = [sys.executable, "-m", "tests.services.worker.planted", planted]
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL, preexec_fn=_hears_ctrl_c
+        )
 
 
 def _hears_ctrl_c() -> None:

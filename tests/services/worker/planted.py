@@ -24,10 +24,10 @@ def _patch(of: type, name: str, method: Any) -> None:
 def crash() -> None:
     """A mistake of ours that no event could cause."""
 
-    def take(ledgers: Ledgers, records: Sequence[Record]) -> None:
+    def post(ledgers: Ledgers) -> None:
         raise ZeroDivisionError("what an event told")
 
-    _patch(Ledgers, "take", take)
+    _patch(Ledgers, "post", post)
 
 
 def acknowledge_failures() -> None:

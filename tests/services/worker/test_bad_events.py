@@ -94,6 +94,7 @@ def test_dead_letters_are_looked_after_beside_running_workers(site: Site, right:
     assert run(site, "dead-letters", "discard", "1", "--tenant", tenant) == (0, {"discarded": 1})
     code, status = run(site, "status")
     assert (code, [each["inbox_lag"] for each in status["partitions"]]) == (0, [0, 0, 0])
+    assert status["strangers"] == {"inbox": 1, "journal": 0}
 
     site.tell(events[40:])
     worker.says('"trouble": "fenced"')

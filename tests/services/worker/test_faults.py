@@ -20,30 +20,64 @@ CHECKPOINT = r"INSERT INTO checkpoints (?!.*max\(epoch\) \+ 1)"
 """The statement that moves a checkpoint, and not the one that takes a tenant over."""
 
 
-@pytest.mark.parametrize("table", ["postings"])
-def test_a_failed_insert_is_tried_again_and_nothing_is_lost(site: Site, server: RunningServer, table: str) -> None:
-    """Guards ``noack_take`` and ``Steady.do``: a batch that failed is not acknowledged.
+def test_what_cannot_be_written_to_the_journal_is_not_acknowledged(site: Site, right: Right) -> None:
+    """Guards ``noack_take`` and ``Steady.do``: a batch that failed is tried again and not passed by the group.
 
-    ``acknowledge_failures`` is caught: the group passes what is in no ledger.
+    ``acknowledge_failures`` is caught: the group passes what is in no journal.
     """
     site.tell(stories(unique("acme"), 60))
     worker = site.begin()
     site.settle()
     site.wait_until_committed()
-    held = site.committed(site.names.journal)
-    server.fault(Fault("503", match=f"INSERT INTO {table} ", times=1000))
+    held = site.committed()
+    site.limit_journal(100)
     site.tell(stories(unique("bolt"), 60))
     time.sleep(4)  # longer than it takes to try, and to commit
 
-    assert site.committed(site.names.journal) == held
+    assert site.committed() == held
+    worker.says('"trouble": "journal"')
+    assert worker.log.count('"event": "waits and tries again"') == 1
+
+    site.limit_journal(1 << 20)
+    right()
+    worker.says('"event": "goes on"')
+    site.wait_until_committed()
+    assert worker.stop() == 0
+
+
+def test_a_failed_insert_is_tried_again_and_nothing_is_lost(site: Site, server: RunningServer, right: Right) -> None:
+    """Guards ``Circuits`` and the checkpoint behind the lines."""
+    site.tell(stories(unique("acme"), 60))
+    worker = site.begin()
+    site.settle()
+    held = site.positions()
+    server.fault(Fault("503", match="INSERT INTO postings ", times=1000))
+    site.tell(stories(unique("bolt"), 60))
     worker.says('"trouble": "store"')
+    time.sleep(2)
+
+    assert {tenant: position for tenant, position in site.positions().items() if position} == held
     assert worker.log.count('"event": "waits and tries again"') == 1
 
     server.fault(Fault("503", times=0))
-    site.settle()
+    right()
     worker.says('"event": "goes on"')
-    site.wait_until_committed()
-    assert site.committed(site.names.journal) != held
+
+
+def test_a_sick_tenant_does_not_hold_up_the_others(site: Site, server: RunningServer, right: Right) -> None:
+    """Guards ``Circuits``: with ``waits`` left out, the others' events wait for the tries of one."""
+    sick, well = unique("sick", "well")
+    worker = site.begin(WORKER_RETRY_S=600)
+    server.fault(Fault("503", match=f"INSERT INTO history .*'{sick}'", times=1000))
+    events = stories([sick, well], 120)
+    site.tell(events[:100])
+    worker.says('"trouble": "store"')
+    site.tell(events[100:])
+    wait(lambda: site.positions().get(well) == 120, "the healthy tenant to be posted", 30)
+
+    assert site.positions().get(sick, 0) == 0
+    server.fault(Fault("503", times=0))
+    right(90)
 
 
 @pytest.mark.parametrize(

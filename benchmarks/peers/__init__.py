@@ -1,0 +1,1 @@
+"""The same topics read by others, to compare with."""
