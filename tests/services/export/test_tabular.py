@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from events.deals import DealCreated, DealLost, DealWon
+from events.planning import TargetSet
 from events.samples import sample, told
 from projections.catalogue import BY_ID
 from projections.question import question
@@ -29,6 +30,7 @@ def september(company: New) -> Company:
             on("02", DealWon, "2", deal_id="D-1", amount="90.10", currency="CNY"),
             on("03", DealWon, "3", deal_id="D-2", amount="9.90", region="W", currency="CNY"),
             on("03", DealLost, "4", deal_id="D-3", reason="price"),
+            on("03", TargetSet, "5", kpi="bookings", period="2026-09", value="200.00", currency="CNY"),
         ]
     )
 
@@ -77,7 +79,7 @@ def test_the_ledger_of_a_cell_is_every_line_that_its_events_caused(september: Co
 @pytest.mark.parametrize("what", WHATS)
 @pytest.mark.parametrize("kpi", BY_ID)
 def test_every_kpi_fits_arrow(kpi: str, what: What, september: Company) -> None:
-    where = ["stage=a"] if "stage" in BY_ID[kpi].needs else []
+    where = [each for each in ("stage=a", "kpi=bookings") if each.split("=")[0] in BY_ID[kpi].needs]
     table = exported(september.books, question(kpi, where=where), what)
     assert arrow_table(table).num_rows == len(table.rows)
     assert len({column.name for column in table.columns}) == len(table.columns)

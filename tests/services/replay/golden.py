@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from events.codec import InvalidEvent, decode
+from events.personal import PERSONAL
 from services.replay.chain import chain
 from services.replay.digest import answers_digests, journal_digest, ledger_digest
 from services.settings import Settings
@@ -22,11 +23,13 @@ COMPANY: Final = Company(seed=7, years=1, reps=1)
 
 
 def told(workspace: Workspace) -> None:
-    """The company's events into the journal, without what is refused at the door."""
+    """The company's events into the journal, without what is refused at the door, and without what is personal: that
+    is sealed with keys that are others on every machine."""
     batch = []
     for event in COMPANY.events():
+        told = {name: value for name, value in event["data"].items() if name not in PERSONAL.get(event["type"], ())}
         try:
-            batch.append(decode(event, now_ms=NOW_MS, currency="CNY", importer=True))
+            batch.append(decode(event | {"data": told}, now_ms=NOW_MS, currency="CNY", importer=True))
         except InvalidEvent:
             continue
     workspace.journal.append(batch, now_ms=NOW_MS)

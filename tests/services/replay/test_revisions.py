@@ -23,7 +23,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     git(folder, "init", "-q")
     commit(folder, "as-it-is")
-    catalogue = folder / "projections" / "catalogue.py"
+    catalogue = folder / "projections" / "kpis" / "deals.py"
     text = catalogue.read_text("utf-8")
     assert "bookings / won" in text
     catalogue.write_text(text.replace("bookings / won", "(bookings + bookings) / won"), "utf-8")

@@ -57,6 +57,8 @@ def test_texts_of_every_kind_are_hostile(hostile: Company) -> None:
 @pytest.mark.parametrize("kpi", BY_ID)
 def test_every_question_about_them_is_answered_or_refused_in_a_sentence(kpi: str, hostile: Company) -> None:
     dims = sorted(BY_ID[kpi].dims - {"attributes"})
+    if BY_ID[kpi].scoped:
+        dims = ["region"]
     if "attributes" in BY_ID[kpi].dims:
         dims.append(f"attributes.{HOSTILE}")
     where = [f"{name}={HOSTILE}" for name in dims]

@@ -72,9 +72,9 @@ def served(folder: Path, port: int = 0, **settings: str) -> Iterator[str]:
     assert "ss_" not in log, "no key is in the log"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. It keeps an event loop in this thread, so it is gone before another module may want one."""
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("chromium is not installed; install Debian's chromium")
