@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,24 +13,42 @@ from benchmarks.measure import Figure, taken
 
 PAGE: Final = Path(__file__).with_name("README.md")
 _MARK: Final = "<!-- figures -->"
+_TOLD: Final = " events told"
 
 
 def main() -> None:
-    """Measure at each size, smallest first."""
+    """Measure what was asked for, the ledger at each size, smallest first."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes to measure at")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(_PARTS)}; default: all")
+    parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes of the ledger")
     parser.add_argument("--write", action="store_true", help="write the figures into benchmarks/README.md")
     options = parser.parse_args()
-    told = [f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.", ""]
-    for events in options.events:
-        told += measured(events)
-    told += gateway.measured()
-    told += wallboard.measured()
-    told += kafka.measured()
-    print("\n".join(told))
+    if unknown := set(options.parts) - set(_PARTS):
+        parser.error(f"{min(unknown)} is no part; allowed: {', '.join(_PARTS)}")
+    taken_by = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}."
+    told: list[str] = []
+    for part in options.parts or _PARTS:
+        told += _PARTS[part](options.events)
+    print("\n".join([taken_by, "", *told]))
     if options.write:
-        head = PAGE.read_text("utf-8").partition(_MARK)[0]
-        PAGE.write_text(f"{head}{_MARK}\n" + "\n".join(told) + "\n", "utf-8")
+        head, _, before = PAGE.read_text("utf-8").partition(_MARK)
+        kept = _sections(before) if options.parts else {}
+        if "ledger" in options.parts:
+            kept = {name: text for name, text in kept.items() if not name.endswith(_TOLD)}
+        found = kept | _sections("\n".join(told))
+        text = "\n\n".join(found[name] for name in sorted(found, key=_place))
+        PAGE.write_text(f"{head}{_MARK}\n{taken_by}\n\n{text}\n", "utf-8")
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The parts of a page by their headings."""
+    parts = (part.strip() for part in f"\n{text}".split("\n## ")[1:])
+    return {part.splitlines()[0]: f"## {part}" for part in parts}
+
+
+def _place(heading: str) -> tuple[int, int, str]:
+    """The ledger first, by size; then the others by name."""
+    return (0, int(heading.split()[0].replace(",", "")), "") if heading.endswith(_TOLD) else (1, 0, heading)
 
 
 LEAST_S = 0.2
@@ -47,7 +66,7 @@ def measured(events: int) -> list[str]:
         rebuilt = taken(work.rebuild_all, data)
         yardstick = taken(work.sql_yardstick, data)
         asked = taken(work.ask_all, data)
-    lines = [f"## {told:,} events told", "", "| what | events/s | of the SQL yardstick | CPU µs an event | peak MiB |"]
+    lines = [f"## {told:,}{_TOLD}", "", "| what | events/s | of the SQL yardstick | CPU µs an event | peak MiB |"]
     lines += ["|---|---|---|---|---|"]
     rate = _rate(yardstick, nothing, int(yardstick.result))
     for name, figure, count in (
@@ -77,6 +96,14 @@ def _questions(asked: Figure) -> list[str]:
     for kpi, times in sorted(asked.result.items(), key=lambda item: -item[1][len(item[1]) // 2]):
         lines.append(f"| `{kpi}` | {times[len(times) // 2]:.0f} | {times[-1]:.0f} |")
     return lines
+
+
+_PARTS: Final[dict[str, Callable[[Sequence[int]], list[str]]]] = {
+    "ledger": lambda sizes: [line for events in sizes for line in measured(events)],
+    "gateway": lambda sizes: gateway.measured(),
+    "wallboard": lambda sizes: wallboard.measured(),
+    "kafka": lambda sizes: kafka.measured(),
+}
 
 
 if __name__ == "__main__":
