@@ -70,6 +70,7 @@ _CHINESE: Final = {
     # sentences
     "Destroy what is personal about {subjects}? This cannot be undone.": "销毁 {subjects} 的个人数据？此操作无法撤销。",
     "{subject} was erased before, at {erased}": "{subject} 此前已于 {erased} 抹除",
+    "Nothing was sealed about it: is the id right?": "没有关于它的密封数据：编号是否正确？",
     "{subject} is erased, at {erased}": "{subject} 已于 {erased} 抹除",
     "what systems sent raw can be read until {inbox}, what was refused until {letters}": (
         "各系统发来的原文可读至 {inbox}，被拒绝的内容可读至 {letters}"

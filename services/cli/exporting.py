@@ -1,6 +1,7 @@
 """Carrying away: ``export`` writes what was asked into a file, ``dispute`` packs the events that make a number."""
 
 import io
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,12 +55,17 @@ def export(
         table = exported(books, asked, what)
     made = io.BytesIO()
     FORMATS[format_].write(table, made)
+    if into is None and format_ in _BINARY and sys.stdout.isatty():
+        raise Problem(f"{format_} is no text for a terminal; allowed: --into FILE, or a pipe", BAD_USAGE)
     with output(into) as out:
         out.write(made.getbuffer())
     if into is not None and session.json:
         session.tell({"file": str(into), "format": format_, "rows": len(table.rows)})
     elif into is not None:
         session.say(session.t("{n} rows written to {file}").format(n=f"{len(table.rows):,}", file=into))
+
+
+_BINARY: Final = ("parquet", "arrow", "xlsx")
 
 
 def _format_of(into: Path | None) -> str:

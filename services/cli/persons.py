@@ -50,6 +50,8 @@ def _erased(session: Session, each: dict[str, Any]) -> None:
     t = session.t
     before, now = t("{subject} was erased before, at {erased}"), t("{subject} is erased, at {erased}")
     session.say(show.printable((before if each["already"] else now).format(**each)))
+    if not each["already"] and not each["held"]:
+        session.say(t("Nothing was sealed about it: is the id right?"))
     if not each["already"]:
         until = t("what systems sent raw can be read until {inbox}, what was refused until {letters}")
         session.say(until.format(**each["raw_until"]))

@@ -62,7 +62,7 @@ class Writer:
 
     @staticmethod
     def _abandon(producer: KafkaProducer) -> None:
-        with suppress(KafkaError):
+        with suppress(KafkaError):  # why it is given up was raised already, and nothing of it is acknowledged
             producer.close(timeout=1)
 
     def close(self) -> None:

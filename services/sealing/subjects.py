@@ -50,12 +50,14 @@ def erase(
     """Destroys what is held of a subject and proves it in the journal; says what was done.
 
     The key is destroyed, none is made again, and a ``subject.erased`` stands in the journal. What was erased before
-    stays so. Raises JournalError, and InvalidEvent where the reason is not allowed.
+    stays so; ``held``: whether anything was sealed about it at all.
+
+    Raises JournalError, and InvalidEvent where the reason is not allowed.
     """
     vault = _vault(journal)
     slot = Slot(tenant, subject)
     told = proof(tenant, subject, now_ms, reason)
-    already = vault.keys.is_erased(slot)
+    already, held = vault.keys.is_erased(slot), vault.keys.key(slot) is not None
     if not already:
         journal.append([told], now_ms=now_ms)
     entry = journal.find(tenant, told.source, told.id)
@@ -66,6 +68,7 @@ def erase(
         "subject": subject,
         "erased": to_text(entry.at_ms),
         "already": already,
+        "held": held,
         "position": entry.position,
         "raw_until": {kind: to_text(now_ms + days * _DAY_MS)[:10] for kind, days in vault.days.items()},
     }
