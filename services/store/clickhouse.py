@@ -104,7 +104,7 @@ class ClickHouseStore:
         """The checkpoint as it stands in the store, whatever this process remembers."""
         rows = self.query(
             "SELECT position, recorded_ms FROM {checkpoints} WHERE tenant = {tenant:String} "
-            "ORDER BY epoch DESC, owner DESC, position DESC LIMIT 1",
+            "ORDER BY position DESC LIMIT 1",
             {"tenant": tenant},
         )
         return Cut(*rows[0]) if rows else Cut(0, 0)

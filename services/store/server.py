@@ -141,6 +141,7 @@ class ServerStore(ClickHouseStore):
         self._stop_others(tenant, owner)
         self._owned[tenant] = self._latest(tenant, owner)
         with self._held(tenant):
+            self._adopt(tenant)
             super().recover(tenant)
             self._owned[tenant] = self._latest(tenant, owner)
             self._heal(tenant)
@@ -165,6 +166,18 @@ class ServerStore(ClickHouseStore):
         if not rows:
             raise StoreError(f"the store did not take the new checkpoint of {tenant}; {self.advice}")
         return msgspec.structs.replace(owner, epoch=rows[0][0])
+
+    def _adopt(self, tenant: str) -> None:
+        """Go on where an earlier owner came to while it was taken over from.
+
+        Its last checkpoint may have been judged before the claim and written after: what it says is so, for the lines
+        up to it were there before it, and readers may have seen it.
+        """
+        if self._cluster:
+            self._command("SYSTEM SYNC REPLICA {checkpoints}", {})
+        found = self.read_checkpoint(tenant)
+        if found.position > self._owned[tenant].position:
+            self.move_checkpoint(tenant, found, self._read_lines(tenant))
 
     def _latest(self, tenant: str, owner: Owner) -> Owner:
         """How far the latest owner is. Raises Fenced where that is not this one."""
@@ -283,7 +296,7 @@ class ServerStore(ClickHouseStore):
     def _read_lines(self, tenant: str) -> int:
         sql = (
             "SELECT lines FROM {checkpoints} WHERE tenant = {tenant:String} "
-            "ORDER BY epoch DESC, owner DESC, position DESC LIMIT 1"
+            "ORDER BY position DESC, epoch DESC, owner DESC LIMIT 1"
         )
         rows = self.query(sql, {"tenant": tenant})
         return int(rows[0][0]) if rows else 0

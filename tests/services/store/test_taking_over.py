@@ -196,6 +196,22 @@ class TestZombies:
         assert acted
         return wrong(other, tenant, 3)
 
+    def test_a_checkpoint_that_was_judged_before_the_claim_and_written_after_it_holds(
+        self, server_store: ServerStore, other: ServerStore, tenant: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(server_store, tenant, 1)
+        with monkeypatch.context() as patch, pytest.raises(Fenced, match=FENCED):
+            without_fence(patch)
+            with before_sending(patch, server_store, "checkpoints", lambda: other._claim(tenant)):
+                write(server_store, tenant, 2)
+        assert other.checkpoint(tenant).position == 2
+
+        other.recover(tenant)
+        assert other.checkpoint(tenant).position == 2, "what readers have seen does not go back"
+        assert wrong(other, tenant, 2) == []
+        write(other, tenant, 3)
+        assert wrong(other, tenant, 3) == []
+
     def test_parked_events_are_tried_again_by_one(
         self, server_store: ServerStore, other: ServerStore, tenant: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
