@@ -38,7 +38,7 @@ demo: $(PROJECT) ## Let a simulated company live in fast motion, on a wallboard 
 	@$(BIN)/salestream demo $(ARGS)
 
 test: $(DEV) ## Run the tests, e.g. make test ARGS="-k refund"
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --max-worker-restart 2 $(ARGS)
 
 check: lint types test ## All that must be green before a commit: lint, types, test
 

@@ -1,6 +1,7 @@
 """What every test stands on: how hard hypothesis searches, settings that start out empty, and the one store."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ settings.register_profile("dev", max_examples=25, deadline=None, print_blob=True
 # CI draws the same examples every time, so that it judges the change and not the luck of the draw.
 settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell starts what it runs in the background deaf to Ctrl-C. Processes that tests start must hear it, and have
+    # it from here: a preexec_fn would run Python in a fork of a process with threads.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

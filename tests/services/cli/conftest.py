@@ -1,10 +1,9 @@
 """A command line on a fresh data folder, and a small company whose numbers can be told by heart."""
 
 import json
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,13 +99,7 @@ def told(run: Run) -> Run:
     return run
 
 
-def process(*args: object, **more: Any) -> "subprocess.Popen[str]":
-    """The installed command in a process of its own."""
+def process(*args: object, under: Sequence[str] = (), **more: Any) -> "subprocess.Popen[str]":
+    """The installed command in a process of its own, started by another command where one is given."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    hears: dict[str, Any] = {"preexec_fn": _hears_ctrl_c}
-    return subprocess.Popen([EXECUTABLE, *map(str, args)], text=True, **(pipes | hears | more))
-
-
-def _hears_ctrl_c() -> None:
-    """A shell starts what it runs in the background deaf to Ctrl-C; what these tests start must hear it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen([*under, EXECUTABLE, *map(str, args)], text=True, **(pipes | more))

@@ -1,7 +1,6 @@
 """Whole processes: two on one folder, a reader that goes away, Ctrl-C, a damaged folder, a full disk."""
 
 import os
-import resource
 import signal
 import subprocess
 import time
@@ -128,11 +127,8 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_half_applied(folder: Path, t
     )
     file.write_bytes(lines(*orders))
 
-    def small_disk() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, 1 << 19))
-
-    ran = finished(process("--data", folder, "ingest", file, preexec_fn=small_disk))
+    small_disk = ["sh", "-c", 'trap "" XFSZ && ulimit -f 1024 && exec "$0" "$@"']
+    ran = finished(process("--data", folder, "ingest", file, under=small_disk))
 
     assert ran.code == 1
     assert ran.sentence

@@ -200,9 +200,10 @@ class TestZombies:
         self, server_store: ServerStore, other: ServerStore, tenant: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write(server_store, tenant, 1)
-        with monkeypatch.context() as patch, pytest.raises(Fenced, match=FENCED):
+        with monkeypatch.context() as patch:
             without_fence(patch)
-            with before_sending(patch, server_store, "checkpoints", lambda: other._claim(tenant)):
+            claiming = before_sending(patch, server_store, "checkpoints", lambda: other._claim(tenant))
+            with claiming, pytest.raises(Fenced, match=FENCED):
                 write(server_store, tenant, 2)
         assert other.checkpoint(tenant).position == 2
 

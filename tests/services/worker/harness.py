@@ -373,11 +373,4 @@ def _started(env: dict[str, str], log: Path, planted: str) -> subprocess.Popen[b
     if planted:
         command = [sys.executable, "-m", "tests.services.worker.planted", planted]
     with log.open("wb") as out:
-        return subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL, preexec_fn=_hears_ctrl_c
-        )
-
-
-def _hears_ctrl_c() -> None:
-    """A shell starts what it runs in the background deaf to Ctrl-C; what these tests start must hear it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
