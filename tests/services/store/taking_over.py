@@ -40,7 +40,7 @@ def wrong(store: ServerStore, tenant: str, last: int) -> list[str]:
 
 @contextmanager
 def before_sending(
-    monkeypatch: pytest.MonkeyPatch, store: ServerStore, table: str, act: Callable[[], None]
+    monkeypatch: pytest.MonkeyPatch, store: ServerStore, table: str, act: Callable[[], object]
 ) -> Iterator[None]:
     """Something happens just before this store sends its next INSERT into a table."""
     send = store._send
