@@ -22,8 +22,8 @@ from services.settings import Settings
 
 ASKED: Final = "question.asked"
 CHANGES: Final = (
-    "key.created", "key.rotated", "key.revoked", "subject.erased", "subject.exported", "letter.retried",
-    "letter.discarded", "mapping.changed", "inbox.retranslated",
+    "key.created", "key.rotated", "key.revoked", "master.rotated", "subject.erased", "subject.exported",
+    "letter.retried", "letter.discarded", "mapping.changed", "inbox.retranslated",
 )  # fmt: skip
 """What is noted of those who change something or see what is personal."""
 TYPES: Final = (ASKED, *CHANGES)

@@ -16,6 +16,7 @@ from services.cli.growing import move, setup
 from services.cli.inbox import inbox
 from services.cli.intake import import_, ingest
 from services.cli.keys import keys
+from services.cli.keystore import keystore
 from services.cli.letters import dead_letters
 from services.cli.persons import erase, subject
 from services.cli.proof import attest
@@ -44,7 +45,7 @@ from services.cli.worker import worker
 VERBS: Final = (
     demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, rollback, verify, audit,
     digest, attest, replay, what_if, definitions, backup, restore, dead_letters, inbox, status, schema, asyncapi,
-    settings, setup, move, worker, serve, keys, erase, subject, trail,
+    settings, setup, move, worker, serve, keys, keystore, erase, subject, trail,
 )  # fmt: skip
 """In the order of the help."""
 

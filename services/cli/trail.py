@@ -8,8 +8,8 @@ from services.cli import show
 from services.cli.session import Session, shared
 
 _TYPES: Final = (
-    "question.asked", "key.created", "key.rotated", "key.revoked", "subject.erased", "subject.exported",
-    "letter.retried", "letter.discarded", "mapping.changed", "inbox.retranslated",
+    "question.asked", "key.created", "key.rotated", "key.revoked", "master.rotated", "subject.erased",
+    "subject.exported", "letter.retried", "letter.discarded", "mapping.changed", "inbox.retranslated",
 )  # fmt: skip
 
 
