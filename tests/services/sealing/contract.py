@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as settings_
 from hypothesis import strategies as st
 
 from services.sealing.port import KEY_BYTES, Erased, Slot, SubjectKeys
@@ -19,7 +16,7 @@ Opened = Callable[[], SubjectKeys]
 
 
 class SubjectKeysContract:
-    """Give a fixture ``another``: an ``Opened``."""
+    """Give a fixture ``another``, an ``Opened``, and have ``take_turns`` be tried with whatever data there is."""
 
     @pytest.fixture
     def keys(self, another: Opened) -> Iterator[SubjectKeys]:
@@ -79,19 +76,18 @@ class SubjectKeysContract:
         keys.close()
         keys.close()
 
-    @settings_(max_examples=25, deadline=None)
-    @given(data=st.data())
-    def test_two_that_take_turns_agree(self, data: Any, another_class: Opened) -> None:
-        """Whatever is made and destroyed by either, in whatever order, both know it when they seal."""
-        known: dict[Slot, bytes | None] = {}
-        mark = data.draw(st.uuids())
-        slots = [Slot(f"t{mark.hex[:12]}", f"lead:{number}") for number in range(3)]
-        with closing(another_class()) as one, closing(another_class()) as two:
-            for _ in range(data.draw(st.integers(1, 8))):
-                keys, slot = data.draw(st.sampled_from([one, two])), data.draw(st.sampled_from(slots))
-                if data.draw(st.booleans()):
-                    keys.destroy(slot, 5)
-                    known[slot] = None
-                found = keys.made([slot])
-                assert found == {slot: known.setdefault(slot, found[slot])}
-                assert (found[slot] is None) == keys.is_erased(slot)
+
+def take_turns(data: st.DataObject, another: Opened) -> None:
+    """Whatever is made and destroyed by either, in whatever order, both know it when they seal."""
+    known: dict[Slot, bytes | None] = {}
+    mark = data.draw(st.uuids())
+    slots = [Slot(f"t{mark.hex[:12]}", f"lead:{number}") for number in range(3)]
+    with closing(another()) as one, closing(another()) as two:
+        for _ in range(data.draw(st.integers(1, 8))):
+            keys, slot = data.draw(st.sampled_from([one, two])), data.draw(st.sampled_from(slots))
+            if data.draw(st.booleans()):
+                keys.destroy(slot, 5)
+                known[slot] = None
+            found = keys.made([slot])
+            assert found == {slot: known.setdefault(slot, found[slot])}
+            assert (found[slot] is None) == keys.is_erased(slot)

@@ -11,6 +11,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_
+from hypothesis import strategies as st
 
 from services.gateway.server import address_of, bound, served_beside
 from services.journal.open import open_journal
@@ -23,7 +26,7 @@ from services.sealing.sqlite import SqliteSubjectKeys
 from services.settings import Settings
 from tests.services.cli.conftest import process
 from tests.services.sealing.conftest import NOW, lead
-from tests.services.sealing.contract import ONE, OTHER, SLOTS, Opened, SubjectKeysContract
+from tests.services.sealing.contract import ONE, OTHER, SLOTS, Opened, SubjectKeysContract, take_turns
 
 TOKEN = "t" * 40
 
@@ -51,6 +54,11 @@ class TestInAFile(SubjectKeysContract):
         folder = tmp_path_factory.mktemp("keys")
         return lambda: file_keys(folder)
 
+    @settings_(max_examples=20, deadline=None)
+    @given(data=st.data())
+    def test_two_that_take_turns_agree(self, data: st.DataObject, another_class: Opened) -> None:
+        take_turns(data, another_class)
+
 
 class TestAtAService(SubjectKeysContract):
     @pytest.fixture
@@ -63,6 +71,11 @@ class TestAtAService(SubjectKeysContract):
     def another_class(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         with served(tmp_path_factory.mktemp("keys")) as url:
             yield lambda: RemoteSubjectKeys(url, TOKEN)
+
+    @settings_(max_examples=20, deadline=None)
+    @given(data=st.data())
+    def test_two_that_take_turns_agree(self, data: st.DataObject, another_class: Opened) -> None:
+        take_turns(data, another_class)
 
     def test_who_does_not_know_the_token_is_told_nothing(self, tmp_path: Path) -> None:
         with served(tmp_path) as url, pytest.raises(SealingError, match="this token opens nothing here"):
