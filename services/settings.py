@@ -125,6 +125,13 @@ class Settings(BaseSettings):
             description="File of the master key, for its owner only. Empty: master.key beside the keys that it wraps."
         ),
     ] = None
+    erasures: Annotated[
+        Path | None,
+        Field(
+            description="File that notes each erasure, best on another disk than backups. Empty: erasures.jsonl in the "
+            "data folder."
+        ),
+    ] = None
     letter_days: Annotated[
         int,
         Field(
@@ -256,6 +263,11 @@ class Settings(BaseSettings):
     def master_key_path(self) -> Path:
         """The file of the master key."""
         return self.master_key_file or self.subject_keys_path.with_name("master.key")
+
+    @property
+    def erasures_path(self) -> Path:
+        """The register of erasures."""
+        return self.erasures or self.data / "erasures.jsonl"
 
     @property
     def trail_path(self) -> Path:

@@ -69,6 +69,9 @@ CHINESE: Final = {
     "File of the master key, for its owner only. Empty: master.key beside the keys that it wraps.": (
         "主密钥文件，只允许其所有者读取；留空则为其所加密的密钥旁边的 master.key。"
     ),
+    "File that notes each erasure, best on another disk than backups. Empty: erasures.jsonl in the data folder.": (
+        "记录每次个人数据删除的文件，最好与备份不在同一磁盘；留空则为数据目录中的 erasures.jsonl。"
+    ),
     "How long what was refused can be read, if it names no subject.": "被拒绝且未指明对象的内容可读取的天数。",
     "How long it is kept who asked and changed what.": "谁查询、谁变更了什么的记录保留天数。",
     "How reps are named on the wallboard; own: only on their own board; off: not at all.": (

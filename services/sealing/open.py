@@ -4,9 +4,10 @@ from typing import Final
 
 from services.sealing.master import MasterKeys, token
 from services.sealing.port import SealingError, SubjectKeys
+from services.sealing.register import Register
 from services.sealing.remote import RemoteSubjectKeys
 from services.sealing.sqlite import SqliteSubjectKeys
-from services.sealing.vault import Vault
+from services.sealing.vault import Kind, Vault
 from services.settings import Settings
 
 _SHARED: Final = (
@@ -30,7 +31,8 @@ def open_vault(settings: Settings) -> Vault:
         keys = RemoteSubjectKeys(settings.subject_keys, secret, settings.keystore_cafile)
     else:
         keys, _ = open_keys(settings)
-    return Vault(keys, {"inbox": settings.inbox_days, "letters": settings.letter_days})
+    days: dict[Kind, int] = {"inbox": settings.inbox_days, "letters": settings.letter_days}
+    return Vault(keys, days, Register(settings.erasures_path))
 
 
 def open_keys(settings: Settings) -> tuple[SqliteSubjectKeys, MasterKeys]:

@@ -62,7 +62,7 @@ def erase(
         journal.append([told], now_ms=now_ms)
     entry = journal.find(tenant, told.source, told.id)
     assert entry is not None, "it was told, or brought back when the journal was opened"
-    vault.keys.destroy(slot, entry.at_ms)
+    vault.forget(slot, entry.at_ms)
     return {
         "tenant": tenant,
         "subject": subject,

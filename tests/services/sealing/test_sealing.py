@@ -20,7 +20,8 @@ from services.journal.port import Refused
 from services.journal.sqlite import SqliteJournal
 from services.sealing.fence import proof
 from services.sealing.open import open_vault
-from services.sealing.port import Slot
+from services.sealing.port import SealingError, Slot
+from services.sealing.register import Register
 from services.settings import Settings
 from tests.services.sealing.conftest import CANARY, NOW, data, hits, lead
 
@@ -266,6 +267,56 @@ class TestRestored:
             (erasure,) = opened.of_type("default", ["subject.erased"])
             assert erasure.at_ms == NOW
             assert "contact" not in body(opened, 1, opened=True)["data"]  # type: ignore[operator]
+
+    def test_where_both_are_older_the_register_knows(self, settings: Settings, journal: SqliteJournal) -> None:
+        journal.append([lead()], now_ms=NOW)
+        journal.close()
+        before = {name: (settings.data / name).read_bytes() for name in ("journal.sqlite", "subjects.sqlite")}
+        with open_journal(settings) as opened:
+            opened.append([proof("default", "lead:L-1", NOW)], now_ms=NOW)
+        for name, content in before.items():
+            (settings.data / name).write_bytes(content)
+
+        with open_journal(settings) as opened:
+            assert "contact" not in body(opened, 1, opened=True)["data"]  # type: ignore[operator]
+            (erasure,) = opened.of_type("default", ["subject.erased"])
+            assert erasure.at_ms == NOW
+
+    def test_a_folder_of_before_there_was_a_register_gets_one(self, settings: Settings, journal: SqliteJournal) -> None:
+        journal.append([lead(), proof("default", "lead:L-1", NOW)], now_ms=NOW)
+        journal.close()
+        settings.erasures_path.unlink()
+
+        open_journal(settings).close()
+
+        assert Register(settings.erasures_path).read() == {Slot("default", "lead:L-1"): NOW}
+
+    def test_a_tenant_without_a_journal_has_the_fence(self, settings: Settings) -> None:
+        settings.data.mkdir()
+        Register(settings.erasures_path).add([(Slot("other", "lead:L-1"), NOW)])
+        with open_journal(settings) as opened:
+            assert opened.tenants() == []
+            opened.append([lead(tenant="other")], now_ms=NOW)
+            assert opened.personal(*opened.read("other", 0, 9)) == "erased"
+        with open_journal(settings) as opened:
+            assert len(opened.of_type("other", ["subject.erased"])) == 1
+
+
+class TestTheRegister:
+    def test_a_line_that_a_crash_cut_off_counts_nothing_and_is_written_over(self, tmp_path: Path) -> None:
+        register = Register(tmp_path / "erasures.jsonl")
+        register.add([(Slot("a", "lead:1"), 1_000)])
+        with (tmp_path / "erasures.jsonl").open("ab") as file:
+            file.write(b'{"tenant":"a","subj')
+        assert register.read() == {Slot("a", "lead:1"): 1_000}
+        assert register.add([(Slot("a", "lead:2"), 2_000), (Slot("a", "lead:1"), 3_000)]) == 1
+        assert register.read() == {Slot("a", "lead:1"): 1_000, Slot("a", "lead:2"): 2_000}
+        assert (tmp_path / "erasures.jsonl").stat().st_mode & 0o777 == 0o600
+
+    def test_what_is_none_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "erasures.jsonl").write_text("nonsense\n")
+        with pytest.raises(SealingError, match="is no register of erasures; allowed: lines such as"):
+            Register(tmp_path / "erasures.jsonl").read()
 
 
 def test_events_that_were_kept_in_clear_are_read_and_are_the_same_event(settings: Settings) -> None:
