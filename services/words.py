@@ -74,8 +74,9 @@ _CHINESE: Final = {
     "{subject} was erased before, at {erased}": "{subject} 此前已于 {erased} 抹除",
     "Nothing was sealed about it: is the id right?": "没有关于它的密封数据：编号是否正确？",
     "{subject} is erased, at {erased}": "{subject} 已于 {erased} 抹除",
-    "what systems sent raw can be read until {inbox}, what was refused until {letters}": (
-        "各系统发来的原文可读至 {inbox}，被拒绝的内容可读至 {letters}"
+    "{raw} raw deliveries and refusals that mention it are deleted": "已删除提及它的 {raw} 条原始来文与被拒内容",
+    "what came in without its id can be read until {inbox}, what was refused so until {letters}": (
+        "未提及其编号的原文可读至 {inbox}，被拒内容可读至 {letters}"
     ),
     "Nobody was erased.": "没有任何人被抹除。",
     "Nobody has asked or changed anything yet.": "还没有任何查询或变更。",

@@ -53,7 +53,9 @@ def _erased(session: Session, each: dict[str, Any]) -> None:
     if not each["already"] and not each["held"]:
         session.say(t("Nothing was sealed about it: is the id right?"))
     if not each["already"]:
-        until = t("what systems sent raw can be read until {inbox}, what was refused until {letters}")
+        if each["raw"]:
+            session.say(t("{raw} raw deliveries and refusals that mention it are deleted").format(**each))
+        until = t("what came in without its id can be read until {inbox}, what was refused so until {letters}")
         session.say(until.format(**each["raw_until"]))
 
 

@@ -22,6 +22,7 @@ from services.sealing.fence import proof
 from services.sealing.open import open_vault
 from services.sealing.port import SealingError, Slot
 from services.sealing.register import Register
+from services.sealing.subjects import erase, mention_of
 from services.settings import Settings
 from tests.services.sealing.conftest import CANARY, NOW, data, hits, lead
 
@@ -191,6 +192,46 @@ def test_bodies_can_be_read_until_their_time_is_over(settings: Settings, journal
 
     assert [each.body for each in journal.letters("default")] == [b"", b"new"]
     assert [each.raw for each in journal.inbox("default", 0, 9)] == [b"", b"new"]
+
+
+class TestRawDeliveries:
+    @pytest.mark.parametrize(
+        "raw",
+        [b'{"id":"L-1","name":"x"}', b"id=L-1&name=x", b'{"id": ["L-1"]}', b"L-1"],
+        ids=["json", "form", "list", "alone"],
+    )
+    def test_one_that_mentions_whom_is_erased_is_gone(
+        self, raw: bytes, settings: Settings, journal: SqliteJournal
+    ) -> None:
+        journal.keep("default", "hubspot", NOW, raw, {})
+        journal.keep("other", "hubspot", NOW, raw, {})
+        kept = journal._reader.execute("SELECT raw FROM inbox WHERE tenant = 'default'").fetchone()[0]
+
+        done = erase(journal, "default", "lead:L-1", now_ms=NOW)
+
+        assert done["raw"] == 1
+        assert journal.inbox("default", 0, 9) == []
+        assert len(journal.inbox("other", 0, 9)) == 1
+        assert not [path.name for path in settings.data.iterdir() if kept in path.read_bytes()]
+        assert erase(journal, "default", "lead:L-1", now_ms=NOW)["raw"] == 0
+
+    def test_one_that_mentions_somebody_else_stays(self, journal: SqliteJournal) -> None:
+        for raw in (b'{"id":"L-11"}', b'{"id":"XL-1"}', b'{"id":"L-1-2"}', b'{"id":"L_1"}'):
+            journal.keep("default", "hubspot", NOW, raw, {})
+        assert erase(journal, "default", "lead:L-1", now_ms=NOW)["raw"] == 0
+        assert len(journal.inbox("default", 0, 9)) == 4
+
+    def test_ids_are_found_however_they_are_spelled(self) -> None:
+        find = mention_of("customer:客户 1".replace(" ", "-")).search
+        assert all(map(find, ['"客户-1"'.encode(), rb'"\u5ba2\u6237-1"', b"c=%E5%AE%A2%E6%88%B7-1&d=2"]))
+
+    def test_a_refusal_that_is_decided_is_emptied_and_one_that_is_not_stays(self, journal: SqliteJournal) -> None:
+        told = [Refused(tenant="default", reason="why", body=f'{{"x":"L-1",{n}'.encode()) for n in (1, 2)]
+        journal.append([], told, now_ms=NOW)
+        journal.close_letter("default", 1, "discarded")
+
+        assert erase(journal, "default", "lead:L-1", now_ms=NOW)["raw"] == 1
+        assert [each.body for each in journal.letters("default", open_only=False)] == [b"", told[1].body]
 
 
 class TestKeys:
