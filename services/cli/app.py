@@ -120,6 +120,17 @@ def _known() -> tuple[type[BaseException], ...]:
     return tuple(getattr(sys.modules[module], name) for module, _, name in places if module in sys.modules)
 
 
+def code_of(error: BaseException) -> int:
+    """The exit code of whatever ended a verb."""
+    if isinstance(error, click.ClickException):
+        return BAD_USAGE
+    if isinstance(error, Problem):
+        return error.code
+    if isinstance(error, (Stopped, click.Abort, KeyboardInterrupt)):
+        return STOPPED
+    return _code(error) if isinstance(error, _known()) else FAILED
+
+
 def _code(error: BaseException) -> int:
     kinds = (f"{kind.__module__}:{kind.__qualname__}" for kind in type(error).__mro__)
     return next(ERRORS[kind] for kind in kinds if kind in ERRORS)

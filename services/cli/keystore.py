@@ -72,14 +72,14 @@ def rotate(session: Session) -> int:
     it is done again. Backups of the keys need the master key that they were made under: make one after this.
     """
     from services.sealing.open import open_keys
-    from services.trail import LOCAL, Change, audited
+    from services.trail import Change, audited, local_user
 
     settings = session.settings
     keys, masters = open_keys(settings)
     with closing(keys), audited(settings) as audit:
         number = keys.rewrap(masters.next_one())
         masters.promote()
-        audit.changed(Change("master.rotated", settings.tenant, LOCAL, {"keys": number}))
+        audit.changed(Change("master.rotated", settings.tenant, local_user(), {"keys": number}))
     if session.json:
         session.tell({"keys": number})
         return FINE
