@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from services.clock import now_ms
 from services.journal.sqlite import SqliteJournal
+from services.sealing.register import Register, listed
 from services.settings import Settings
 from services.workspace import WorkspaceError, owned
 
@@ -37,11 +38,12 @@ class Piece(msgspec.Struct, frozen=True):
     """Where it is; None where these settings have none, or where it is no truth."""
 
 
+_KEYS: Final = "subjects.sqlite"
 PIECES: Final = (
     Piece("journal.sqlite", lambda settings: None if settings.on_kafka else settings.journal_path),
     Piece("keys.sqlite", lambda settings: settings.keys_path),
     Piece("seals.sqlite", lambda settings: settings.seals_path),
-    Piece("subjects.sqlite", lambda settings: _subject_keys(settings)),
+    Piece(_KEYS, lambda settings: _subject_keys(settings)),
     Piece("trail.sqlite", lambda settings: settings.trail_path),
 )
 """In the order in which they are copied. The journal is first, so whatever its events need was there before them."""
@@ -153,22 +155,32 @@ def _without_user(value: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2]}" if mark else value
 
 
-def restore(settings: Settings, file: Path, progress: Progress = lambda count: None) -> tuple[Backup, dict[str, str]]:
+def restore(
+    settings: Settings, file: Path, progress: Progress = lambda count: None, erasures: Path | None = None
+) -> tuple[Backup, dict[str, str]]:
     """Put what a backup holds into an empty data folder; the backup, and the settings that it was made with.
 
-    Every file is checked before the first is put in place, the journal last. Raises WorkspaceError.
+    Every file is checked before the first is put in place, the journal last. ``erasures`` are noted before, so that
+    they are applied when the journal is opened. Keys of personal data that live outside of the folder stay as they
+    are: they know who was erased since. Raises WorkspaceError, and SealingError where ``erasures`` is no list of them.
     """
+    noted = listed(erasures, settings.tenant) if erasures is not None else {}
     places = {piece.name: piece.path(settings) for piece in PIECES}
+    keys = places[_KEYS]
     with owned(settings.data):
+        if keys is not None and keys.exists() and settings.data.resolve() not in keys.resolve().parents:
+            del places[_KEYS]
         taken = [path for path in (*places.values(), settings.store_path) if path is not None and path.exists()]
         if taken:
             raise WorkspaceError(f"{taken[0]} exists already; choose an empty folder with --data, or move it away")
         with TemporaryDirectory(dir=settings.data, prefix=".restore-") as folder:
             made = unpacked(file, Path(folder), progress)
-            for name in reversed([piece.name for piece in PIECES if piece.name in made.files]):
+            Register(settings.erasures_path).add(noted.items())
+            for name in reversed([piece.name for piece in PIECES if piece.name in made.files and piece.name in places]):
                 place = places[name]
                 if place is None:
-                    raise WorkspaceError(f"{file} holds a journal in a file, and SALESTREAM_JOURNAL names Kafka")
+                    what, setting = ("keys", "SUBJECT_KEYS") if name == _KEYS else ("a journal", "JOURNAL")
+                    raise WorkspaceError(f"{file} holds {what} in a file, and SALESTREAM_{setting} names a server")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 (Path(folder) / name).replace(place)
             return made, json.loads((Path(folder) / _SETTINGS).read_text("utf-8"))

@@ -99,17 +99,37 @@ class Settings(BaseSettings):
     subject_keys: Annotated[
         str,
         Field(
-            description="Where the keys of personal data are: sqlite:///path, on a disk that all processes share. "
-            "Empty: subjects.sqlite in the data folder."
+            description="Where the keys of personal data are: sqlite:///path, on a disk that all processes share, or "
+            "https://host:port of a key store. Empty: subjects.sqlite in the data folder."
         ),
+    ] = ""
+    keystore_token: Annotated[
+        SecretStr, Field(description="What the key store is asked with: at least 32 characters.")
+    ] = SecretStr("")
+    keystore_token_file: Annotated[
+        Path | None,
+        Field(description="File of the token of the key store, which makes it where it is missing."),
+    ] = None
+    keystore_cafile: Annotated[
+        str, Field(description="File of the authorities that vouch for the key store. Empty: those of this machine.")
     ] = ""
     master_key: Annotated[
         SecretStr, Field(description="Key that wraps the keys of personal data: 32 bytes in base64.")
+    ] = SecretStr("")
+    master_key_next: Annotated[
+        SecretStr, Field(description="Master key that is to follow, while it is being changed: 32 bytes in base64.")
     ] = SecretStr("")
     master_key_file: Annotated[
         Path | None,
         Field(
             description="File of the master key, for its owner only. Empty: master.key beside the keys that it wraps."
+        ),
+    ] = None
+    erasures: Annotated[
+        Path | None,
+        Field(
+            description="File that notes each erasure, best on another disk than backups. Empty: erasures.jsonl in the "
+            "data folder."
         ),
     ] = None
     letter_days: Annotated[
@@ -217,7 +237,7 @@ class Settings(BaseSettings):
         """The journal's file; of a journal on Kafka, that of its mirror. Raises ValueError for another adapter."""
         if self.on_kafka:
             return self.data / "mirror.sqlite"
-        return _path(self.journal, "sqlite", self.data / "journal.sqlite")
+        return _path(self.journal, "sqlite", self.data / "journal.sqlite", ", or kafka://host:9092")
 
     @property
     def keys_path(self) -> Path:
@@ -230,14 +250,24 @@ class Settings(BaseSettings):
         return self.data / "seals.sqlite"
 
     @property
+    def on_keystore(self) -> bool:
+        """Whether the keys of personal data are at a service over HTTP."""
+        return self.subject_keys.startswith(("http://", "https://"))
+
+    @property
     def subject_keys_path(self) -> Path:
         """The file of the keys of personal data. Raises ValueError for another adapter than SQLite."""
-        return _path(self.subject_keys, "sqlite", self.data / "subjects.sqlite")
+        return _path(self.subject_keys, "sqlite", self.data / "subjects.sqlite", ", or https://host:port")
 
     @property
     def master_key_path(self) -> Path:
         """The file of the master key."""
         return self.master_key_file or self.subject_keys_path.with_name("master.key")
+
+    @property
+    def erasures_path(self) -> Path:
+        """The register of erasures."""
+        return self.erasures or self.data / "erasures.jsonl"
 
     @property
     def trail_path(self) -> Path:
@@ -250,11 +280,10 @@ class Settings(BaseSettings):
         return _path(self.store, "chdb", self.data / "store")
 
 
-def _path(url: str, scheme: str, default: Path) -> Path:
+def _path(url: str, scheme: str, default: Path, other: str = "") -> Path:
     if not url:
         return default
     prefix = f"{scheme}:///"
     if not url.startswith(prefix) or len(url) == len(prefix):
-        other = ", or kafka://host:9092" if scheme == "sqlite" else ""
         raise ValueError(f"{url.split('@')[-1]!r} is not supported here; allowed: {prefix}path{other}")
     return Path("/" + url[len(prefix) :]) if not url[len(prefix) :].startswith(".") else Path(url[len(prefix) :])

@@ -5,9 +5,11 @@ is one entry with a count, written a little later by a thread of its own, so tha
 asks every second makes few entries. Entries are kept for a time, and never more than ``MOST``.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from getpass import getuser
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Final
@@ -22,8 +24,8 @@ from services.settings import Settings
 
 ASKED: Final = "question.asked"
 CHANGES: Final = (
-    "key.created", "key.rotated", "key.revoked", "subject.erased", "subject.exported", "letter.retried",
-    "letter.discarded", "mapping.changed", "inbox.retranslated",
+    "key.created", "key.rotated", "key.revoked", "master.rotated", "subject.erased", "subject.exported",
+    "letter.retried", "letter.discarded", "mapping.changed", "inbox.retranslated", "command.run",
 )  # fmt: skip
 """What is noted of those who change something or see what is personal."""
 TYPES: Final = (ASKED, *CHANGES)
@@ -49,6 +51,14 @@ _SCHEMA: Final = (
 _encode: Final = msgspec.json.Encoder().encode
 
 
+def local_user() -> str:
+    """Who works on the data folder itself: ``local`` and the account of this machine."""
+    try:
+        return f"{LOCAL}:{getuser()}"
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        return f"{LOCAL}:{os.getuid()}"
+
+
 class AuditError(Exception):
     """The audit journal cannot be used. One sentence says why and what to do."""
 
@@ -59,7 +69,7 @@ class Change(msgspec.Struct, frozen=True):
     type: str
     tenant: str
     who: str
-    """The prefix of a key, or ``local``."""
+    """The prefix of a key, ``local``, or of the command line ``local_user()``."""
     data: Mapping[str, Any]
     """What, by its name or number: nothing personal and no secret."""
 

@@ -16,6 +16,7 @@ from services.cli.growing import move, setup
 from services.cli.inbox import inbox
 from services.cli.intake import import_, ingest
 from services.cli.keys import keys
+from services.cli.keystore import keystore
 from services.cli.letters import dead_letters
 from services.cli.persons import erase, subject
 from services.cli.proof import attest
@@ -44,7 +45,7 @@ from services.cli.worker import worker
 VERBS: Final = (
     demo, ingest, import_, kpi, kpis, explain, changes, history, export, dispute, rebuild, rollback, verify, audit,
     digest, attest, replay, what_if, definitions, backup, restore, dead_letters, inbox, status, schema, asyncapi,
-    settings, setup, move, worker, serve, keys, erase, subject, trail,
+    settings, setup, move, worker, serve, keys, keystore, erase, subject, trail,
 )  # fmt: skip
 """In the order of the help."""
 
@@ -117,6 +118,17 @@ def _known() -> tuple[type[BaseException], ...]:
     """The classes of ``ERRORS`` that were imported in this run: no other can have been raised."""
     places = (place.partition(":") for place in ERRORS)
     return tuple(getattr(sys.modules[module], name) for module, _, name in places if module in sys.modules)
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code of whatever ended a verb."""
+    if isinstance(error, click.ClickException):
+        return BAD_USAGE
+    if isinstance(error, Problem):
+        return error.code
+    if isinstance(error, (Stopped, click.Abort, KeyboardInterrupt)):
+        return STOPPED
+    return _code(error) if isinstance(error, _known()) else FAILED
 
 
 def _code(error: BaseException) -> int:

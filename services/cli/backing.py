@@ -32,18 +32,24 @@ def backup(session: Session, target: Path) -> None:
     events = {"n": f"{sum(made.heads.values()):,}", "file": show.printable(str(file))}
     session.say(session.t("{n} events are safe in {file}").format(**events))
     if settings.on_kafka:
-        session.say(session.t("The journal is on Kafka and not in it: see docs/backup.md"))
+        session.say(session.t("The journal is on Kafka and not in it: see docs/replay.md"))
 
 
 @click.command(short_help="Put a backup into an empty data folder.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--erasures", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="LIST",
+    help="Forget these persons again: a register of erasures, or what `subject erased --json` has printed.",
+)  # fmt: skip
 @click.option("--check", is_flag=True, help="Prove that it can be restored, and change nothing.")
 @shared
 @click.pass_obj
-def restore(session: Session, file: Path, check: bool) -> None:
+def restore(session: Session, file: Path, erasures: Path | None, check: bool) -> None:
     """Put journal and keys of a backup into an empty data folder, and make the ledger anew.
 
-    Every file is checked against its digest before the first is put in place.
+    Every file is checked against its digest before the first is put in place. Who was erased since the backup is
+    forgotten again before anything is served, as far as --erasures, SALESTREAM_ERASURES or keys outside of the folder
+    know of it.
     """
     from services.backup import checked, differing
     from services.backup import restore as run
@@ -53,15 +59,21 @@ def restore(session: Session, file: Path, check: bool) -> None:
         made = checked(file)
         told: dict[str, Any] = {"events": sum(made.heads.values()), "restored": False}
     else:
-        made, then = run(settings, file)
+        made, then = run(settings, file, erasures=erasures)
         with session.workspace() as workspace:
-            session.post(workspace, workspace.journal.tenants())
+            journal = workspace.journal
+            again = sum(journal.head(tenant).position - made.heads.get(tenant, 0) for tenant in journal.tenants())
+            session.post(workspace, journal.tenants())
         told = {"events": sum(made.heads.values()), "restored": True, "settings": differing(settings, then)}
+        told["erased_again"] = again
     if session.json:
         session.tell(told | {"heads": made.heads})
         return
     sentence = "{n} events can be restored from it" if check else "{n} events are back, and the ledger is made"
     session.say(session.t(sentence).format(n=f"{told['events']:,}"))
+    if told.get("erased_again"):
+        sentence = session.t("{n} persons who were erased since are forgotten again")
+        session.say(sentence.format(n=told["erased_again"]))
     for name, each in told.get("settings", {}).items():
         words = {"name": f"SALESTREAM_{name.upper()}", "then": each["then"], "now": each["now"]}
         session.say(show.printable(session.t("{name} was {then} then and is {now} now").format(**words)))

@@ -143,11 +143,11 @@ def prune(session: Session) -> None:
 
 def _note(workspace: "Workspace", made: "Plan") -> None:
     """In the audit journal."""
-    from services.trail import LOCAL, Change, audited
+    from services.trail import Change, audited, local_user
 
     counts = {"deliveries": made.deliveries, "voided": len(made.voided), "told": len(made.told)}
     with audited(workspace.settings) as audit:
-        audit.changed(Change("inbox.retranslated", workspace.settings.tenant, LOCAL, counts))
+        audit.changed(Change("inbox.retranslated", workspace.settings.tenant, local_user(), counts))
 
 
 def _scope(settings: "Settings", system: str | None, since: str | None) -> "Scope":

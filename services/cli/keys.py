@@ -149,10 +149,10 @@ def rotate(session: Session, prefix: str, keep: int) -> int:
 
 def _note(session: Session, what: str, key: "Key") -> None:
     """In the audit journal of the key's tenant."""
-    from services.trail import LOCAL, Change, audited
+    from services.trail import Change, audited, local_user
 
     with audited(session.settings) as audit:
-        audit.changed(Change(what, key.tenant, LOCAL, {"prefix": key.prefix, "scopes": list(key.scopes)}))
+        audit.changed(Change(what, key.tenant, local_user(), {"prefix": key.prefix, "scopes": list(key.scopes)}))
 
 
 def _opened(session: Session) -> "SqliteKeys":

@@ -140,11 +140,13 @@ def discard(session: Session, which: tuple[str, ...]) -> None:
 
 def _note(workspace: "Workspace", what: str, numbers: list[int]) -> None:
     """In the audit journal, with the numbers of the letters."""
-    from services.trail import LOCAL, Change, audited
+    from services.trail import Change, audited, local_user
 
     if numbers:
         with audited(workspace.settings) as audit:
-            audit.changed(Change(what, workspace.settings.tenant, LOCAL, {"numbers": numbers[:100], "n": len(numbers)}))
+            audit.changed(
+                Change(what, workspace.settings.tenant, local_user(), {"numbers": numbers[:100], "n": len(numbers)})
+            )
 
 
 def _names(which: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def erase(session: Session, subjects: tuple[str, ...], reason: str | None, yes: 
     from services.clock import now_ms
     from services.sealing.subjects import erase as run
     from services.sealing.subjects import subject_named
-    from services.trail import Change, audited
+    from services.trail import Change, audited, local_user
 
     named = list(dict.fromkeys(map(subject_named, subjects)))
     question = session.t("Destroy what is personal about {subjects}? This cannot be undone.")
@@ -36,7 +36,7 @@ def erase(session: Session, subjects: tuple[str, ...], reason: str | None, yes: 
         done = [run(workspace.journal, tenant, each, now_ms=now_ms(), reason=reason) for each in named]
         for each in done:
             if not each["already"]:
-                audit.changed(Change("subject.erased", tenant, "local", {"subject": each["subject"]}))
+                audit.changed(Change("subject.erased", tenant, local_user(), {"subject": each["subject"]}))
         session.post(workspace, [tenant])
     if session.json:
         session.tell(done)
@@ -53,7 +53,9 @@ def _erased(session: Session, each: dict[str, Any]) -> None:
     if not each["already"] and not each["held"]:
         session.say(t("Nothing was sealed about it: is the id right?"))
     if not each["already"]:
-        until = t("what systems sent raw can be read until {inbox}, what was refused until {letters}")
+        if each["raw"]:
+            session.say(t("{raw} raw deliveries and refusals that mention it are deleted").format(**each))
+        until = t("what came in without its id can be read until {inbox}, what was refused so until {letters}")
         session.say(until.format(**each["raw_until"]))
 
 
@@ -84,14 +86,14 @@ def export(session: Session, name: str, into: Path | None) -> None:
     """
     from services.sealing.subjects import export as run
     from services.sealing.subjects import subject_named
-    from services.trail import Change, audited
+    from services.trail import Change, audited, local_user
 
     named = subject_named(name)
     with session.workspace() as workspace, audited(workspace.settings) as audit:
         journal, tenant = workspace.journal, workspace.settings.tenant
         with session.progress("reading", journal.head(tenant).position) as advance:
             found = run(journal, tenant, named, progress=advance)
-        audit.changed(Change("subject.exported", tenant, "local", {"subject": named}))
+        audit.changed(Change("subject.exported", tenant, local_user(), {"subject": named}))
     if into is None:
         session.tell(found)
         return

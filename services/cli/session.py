@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from services.cli.noted import noted
 from services.words import in_chinese
 
 if TYPE_CHECKING:
@@ -208,7 +209,8 @@ _SHARED: Final = (
 
 
 def shared(verb: Verb) -> Verb:
-    """Gives a verb the options that every verb has; they may stand before or after it."""
+    """Gives a verb the options that every verb has; they may stand before or after it. Its runs are noted."""
+    verb = noted(verb)
     for option in reversed(_SHARED):
         verb = option(verb)
     return verb

@@ -8,8 +8,8 @@ from services.cli import show
 from services.cli.session import Session, shared
 
 _TYPES: Final = (
-    "question.asked", "key.created", "key.rotated", "key.revoked", "subject.erased", "subject.exported",
-    "letter.retried", "letter.discarded", "mapping.changed", "inbox.retranslated",
+    "question.asked", "key.created", "key.rotated", "key.revoked", "master.rotated", "subject.erased",
+    "subject.exported", "letter.retried", "letter.discarded", "mapping.changed", "inbox.retranslated", "command.run",
 )  # fmt: skip
 
 
@@ -19,7 +19,7 @@ _TYPES: Final = (
 @shared
 @click.pass_obj
 def trail(session: Session, types: tuple[str, ...], limit: int) -> None:
-    """Who asked what over HTTP, and who changed keys, persons, dead letters and mappings; oldest first.
+    """Who asked what, over HTTP and here, and who changed or ran something; oldest first.
 
     Works while another process owns the data folder. Entries are kept for SALESTREAM_AUDIT_DAYS days.
     """

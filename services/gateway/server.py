@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -114,7 +115,13 @@ class Server(uvicorn.Server):
     """Serves until a signal, or until ``beside`` ends, which ought to run as long as it does."""
 
     def __init__(
-        self, app: FastAPI, beside: Future[None] | None, started: Callable[[], None], *, signals: bool = True
+        self,
+        app: FastAPI,
+        beside: Future[None] | None,
+        started: Callable[[], None],
+        *,
+        signals: bool = True,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -127,6 +134,8 @@ class Server(uvicorn.Server):
             proxy_headers=False,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=_GRACE_S,
+            ssl_certfile=tls[0] if tls else None,
+            ssl_keyfile=tls[1] if tls else None,
         )
         super().__init__(config)
         self._app = app
@@ -173,12 +182,20 @@ def bound(host: str, port: int) -> socket.socket:
     return made
 
 
-def serve(app: FastAPI, at: socket.socket, *, beside: Future[None] | None = None, started: Callable[[], None]) -> None:
+def serve(
+    app: FastAPI,
+    at: socket.socket,
+    *,
+    beside: Future[None] | None = None,
+    tls: tuple[Path, Path] | None = None,
+    started: Callable[[], None],
+) -> None:
     """Serve until SIGINT or SIGTERM, or until ``beside`` ends; requests that have begun are answered.
 
-    ``started`` is called when it listens. Raises what ``beside`` raised. In the main thread only.
+    ``tls``: files of a certificate and of its key. ``started`` is called when it listens. Raises what ``beside``
+    raised, and OSError where the certificate cannot be used. In the main thread only.
     """
-    server = Server(app, beside, started)
+    server = Server(app, beside, started, tls=tls)
     sys.setswitchinterval(_SWITCH_S)
     asyncio.run(server.serve([at]))
     if beside is not None and beside.done():

@@ -1,7 +1,7 @@
 """The journal on Kafka: appended to a topic, read from a mirror of it."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import count, islice
 from pathlib import Path
@@ -81,6 +81,10 @@ class KafkaJournal(Mirror):
     def inbox(self, tenant: str, after: int, limit: int) -> list[Delivery]:
         found = self._deliveries.read(tenant, after, limit)
         return [msgspec.structs.replace(each, raw=self._opened_raw(tenant, each.raw)) for each in found]
+
+    def forget_raw(self, tenant: str, mentions: Callable[[bytes], object]) -> int:
+        """Nothing: in a topic nothing can be deleted at will, and the key of the day goes with its retention."""
+        return 0
 
     def prune(self, before_ms: int) -> int:
         """As the port says; a delivery goes once all before it in its partition have gone."""

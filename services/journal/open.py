@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def open_journal(settings: Settings) -> SqliteJournal:
     """The journal of the settings, to be written; one on Kafka with its mirror in the data folder.
 
-    It seals what is personal. Erasures that it and the keys do not agree on, for one of them was restored from a
-    backup, are applied before it is open. Raises JournalError.
+    It seals what is personal. Erasures that it, the keys and the register do not agree on, for some of them were
+    restored from a backup, are applied before it is open. Raises JournalError.
     """
     with ExitStack() as opened:
         if settings.on_kafka:
@@ -30,7 +30,7 @@ def open_journal(settings: Settings) -> SqliteJournal:
             journal = opened.enter_context(open_kafka(settings, settings.journal, settings.journal_path, vault))
         else:
             journal = opened.enter_context(SqliteJournal(settings.journal_path, vault=vault))
-        reconcile(journal, vault.keys, now_ms())
+        reconcile(journal, vault.keys, vault.register, now_ms())
         opened.pop_all()
     return journal
 

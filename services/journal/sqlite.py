@@ -7,7 +7,7 @@ all threads of a process, and reading never waits for appending. A second proces
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from itertools import starmap
 from pathlib import Path
@@ -360,10 +360,30 @@ class SqliteJournal:
     def prune(self, before_ms: int) -> int:
         with self._writing() as db:
             deleted = db.execute("DELETE FROM inbox WHERE received_ms < ?", (before_ms,)).rowcount
-        with self._write_lock, _in_a_sentence(self._path):
-            # What secure_delete has overwritten in the file would still be readable in the log beside it.
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._cut_log(db)
         return deleted
+
+    def forget_raw(self, tenant: str, mentions: Callable[[bytes], object]) -> int:
+        """Deletes, for good, deliveries and bodies of decided dead letters in which somebody is mentioned; how many."""
+        after, gone = 0, []
+        while page := self.inbox(tenant, after, 1000):
+            after = page[-1].number
+            gone += [each.number for each in page if mentions(each.raw)]
+        base = self._base(tenant)
+        decided = (each for each in self.letters(tenant, open_only=False) if each.outcome is not None)
+        emptied = [base + each.number for each in decided if mentions(each.body)]
+        if gone or emptied:
+            with self._writing() as db:
+                db.execute("DELETE FROM inbox WHERE number IN (SELECT value FROM json_each(?))", (as_json(gone),))
+                sql = "UPDATE letters SET body = x'' WHERE place IN (SELECT value FROM json_each(?))"
+                db.execute(sql, (as_json(emptied),))
+            self._cut_log(db)
+        return len(gone) + len(emptied)
+
+    def _cut_log(self, db: sqlite3.Connection) -> None:
+        """What secure_delete has overwritten in the file would still be readable in the log beside it."""
+        with self._write_lock, _in_a_sentence(self._path):
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         self._close_file()

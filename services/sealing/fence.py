@@ -1,4 +1,4 @@
-"""Erasures in journal and keys, brought together where one of them was restored from a backup."""
+"""Erasures in journal, keys and register, brought together where some of them were restored from a backup."""
 
 from hashlib import blake2b
 from typing import Any, Final
@@ -10,6 +10,7 @@ from events.envelope import Entry, Told, to_text
 from events.erasures import SubjectErased
 from services.journal.port import Journal
 from services.sealing.port import Slot, SubjectKeys
+from services.sealing.register import Register
 
 SOURCE: Final = "/salestream/erasures"
 """The ``source`` of the events that prove erasures."""
@@ -52,19 +53,28 @@ def proof(tenant: str, subject: str, at_ms: int, reason: str | None = None) -> T
     return decode(told, now_ms=at_ms, currency="CNY")
 
 
-def reconcile(journal: Journal, keys: SubjectKeys, now_ms: int) -> int:
-    """Applies anew what an older copy of the keys has forgotten, and proves anew what an older journal has; how many.
+def reconcile(journal: Journal, keys: SubjectKeys, register: Register, now_ms: int) -> int:
+    """Makes journal, keys and register agree on who was erased, where one is an older copy; how many were forgotten.
 
-    To be done before a journal serves anybody.
+    What one of them says holds: the key is destroyed, the journal proves it, the register notes it. To be done before
+    a journal serves anybody.
     """
-    count = 0
-    for tenant in journal.tenants():
+    noted, count = register.read(), 0
+    all_: dict[Slot, int] = {}
+    tenants = journal.tenants()
+    for slot in sorted(noted):
+        if slot.tenant not in tenants and not keys.is_erased(slot):
+            keys.destroy(slot, noted[slot])  # it is proved as soon as the tenant has a journal
+    for tenant in tenants:
         told = {subject_in(entry): entry.at_ms for entry in journal.of_type(tenant, [SubjectErased.TYPE])}
         done = {erased.subject: erased.at_ms for erased in keys.erased(tenant)}
-        for subject in sorted(told.keys() - done.keys()):
-            keys.destroy(Slot(tenant, subject), told[subject])
-        lost = [proof(tenant, subject, done[subject]) for subject in sorted(done.keys() - told.keys())]
+        wanted = {slot.subject: at_ms for slot, at_ms in noted.items() if slot.tenant == tenant} | done | told
+        for subject in sorted(wanted.keys() - done.keys()):
+            keys.destroy(Slot(tenant, subject), wanted[subject])
+        lost = [proof(tenant, subject, wanted[subject]) for subject in sorted(wanted.keys() - told.keys())]
         if lost:
             journal.append(lost, now_ms=now_ms)
-        count += len(told.keys() ^ done.keys())
+        count += len(wanted.keys() - (told.keys() & done.keys()))
+        all_ |= {Slot(tenant, subject): at_ms for subject, at_ms in wanted.items()}
+    register.add(all_.items())
     return count

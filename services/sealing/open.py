@@ -1,10 +1,18 @@
 """Opens the vault that the settings name."""
 
-from services.sealing.master import master_key
-from services.sealing.port import SealingError
+from typing import Final
+
+from services.sealing.master import MasterKeys, token
+from services.sealing.port import SealingError, SubjectKeys
+from services.sealing.register import Register
+from services.sealing.remote import RemoteSubjectKeys
 from services.sealing.sqlite import SqliteSubjectKeys
-from services.sealing.vault import Vault
+from services.sealing.vault import Kind, Vault
 from services.settings import Settings
+
+_SHARED: Final = (
+    "https://keys.example:8090 of `salestream keystore serve`, or sqlite:///var/lib/salestream/subjects.sqlite"
+)
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -15,12 +23,30 @@ def open_vault(settings: Settings) -> Vault:
     if settings.on_kafka and not settings.subject_keys:
         raise SealingError(
             "a journal on Kafka has several processes, which need the same keys of personal data; name one for all "
-            "with SALESTREAM_SUBJECT_KEYS, such as sqlite:///var/lib/salestream/subjects.sqlite"
+            f"with SALESTREAM_SUBJECT_KEYS, such as {_SHARED}"
+        )
+    keys: SubjectKeys
+    if settings.on_keystore:
+        secret = token(settings.keystore_token, settings.keystore_token_file, make=False)
+        keys = RemoteSubjectKeys(settings.subject_keys, secret, settings.keystore_cafile)
+    else:
+        keys, _ = open_keys(settings)
+    days: dict[Kind, int] = {"inbox": settings.inbox_days, "letters": settings.letter_days}
+    return Vault(keys, days, Register(settings.erasures_path))
+
+
+def open_keys(settings: Settings) -> tuple[SqliteSubjectKeys, MasterKeys]:
+    """The keys in a file, and the master keys that open it. Raises SealingError, also where they are elsewhere."""
+    if settings.on_keystore:
+        raise SealingError(
+            f"the subject keys are at {settings.subject_keys}; do this there, or name their file with "
+            "SALESTREAM_SUBJECT_KEYS"
         )
     try:
         path = settings.subject_keys_path
     except ValueError as error:
         raise SealingError(f"the subject keys cannot be opened: {error}") from error
-    is_new = not path.exists() or not path.stat().st_size
-    master = master_key(settings.master_key.get_secret_value(), settings.master_key_path, make=is_new)
-    return Vault(SqliteSubjectKeys(path, master), {"inbox": settings.inbox_days, "letters": settings.letter_days})
+    masters = MasterKeys(settings.master_key, settings.master_key_next, settings.master_key_path)
+    if not path.exists() or not path.stat().st_size:
+        masters.make()
+    return SqliteSubjectKeys(path, masters.read), masters

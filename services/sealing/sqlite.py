@@ -8,8 +8,8 @@ import secrets
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -29,6 +29,8 @@ CACHED: Final = 50_000
 """Keys that are kept unwrapped in memory, those used last."""
 _NONCE: Final = 12
 _PROOF: Final = b"the master key of these subject keys"
+_NOBODY: Final = Slot("", "")
+_PAGE: Final = 10_000
 _PATIENCE_S: Final = 10.0
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS subjects (
@@ -43,12 +45,16 @@ _SCHEMA: Final = (
 class SqliteSubjectKeys:
     """SubjectKeys in the file at ``path``, which is created with mode 0600 if it is missing.
 
-    Raises SealingError, also where ``master`` is not the key that the file was made with.
+    ``masters`` gives the master keys that are good at the moment, the present one first. It is asked again where
+    another process has wrapped the keys anew. Raises SealingError, also where none of them is the one that the keys in
+    the file are wrapped with.
     """
 
-    def __init__(self, path: Path, master: bytes) -> None:
+    def __init__(self, path: Path, masters: Callable[[], Sequence[bytes]]) -> None:
         self._path = path = path.absolute()
-        self._master = AESGCM(master)
+        self._masters = masters
+        self._master = AESGCM(masters()[0])
+        self._proof = b""
         self._lock = RLock()
         self._known: OrderedDict[Slot, bytes | None] = OrderedDict()
         self._version = self._destroyed = -1
@@ -86,10 +92,8 @@ class SqliteSubjectKeys:
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {FORMAT}")
-            proof = Slot("", "")
-            db.execute("INSERT OR IGNORE INTO about VALUES ('proof', ?)", (self._wrap(proof, _PROOF),))
-            (kept,) = db.execute("SELECT value FROM about WHERE name = 'proof'").fetchone()
-            self._unwrap(proof, kept)
+            db.execute("INSERT OR IGNORE INTO about VALUES ('proof', ?)", (self._wrap(_NOBODY, _PROOF),))
+            self._agree()
 
     def made(self, slots: Collection[Slot]) -> dict[Slot, bytes | None]:
         with self._lock:
@@ -162,6 +166,7 @@ class SqliteSubjectKeys:
             rows = {slot: self._row(slot) for slot in slots}
         if absent := [slot for slot in slots if rows[slot] is None]:
             with self._writing() as db:
+                self._agree()
                 db.executemany(
                     "INSERT OR IGNORE INTO subjects VALUES (?, ?, ?, NULL)",
                     [(s.tenant, s.subject, self._wrap(s, secrets.token_bytes(KEY_BYTES))) for s in absent],
@@ -200,17 +205,77 @@ class SqliteSubjectKeys:
             self._known.popitem(last=False)
 
     def _wrap(self, slot: Slot, key: bytes) -> bytes:
-        nonce = secrets.token_bytes(_NONCE)
-        return nonce + self._master.encrypt(nonce, key, _name(slot))
+        return _wrapped(self._master, slot, key)
 
     def _unwrap(self, slot: Slot, wrapped: bytes) -> bytes:
         try:
-            return self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _name(slot))
+            return _unwrapped(self._master, slot, wrapped)
+        except InvalidTag:
+            self._agree()
+        try:
+            return _unwrapped(self._master, slot, wrapped)
         except InvalidTag as error:
             raise SealingError(
-                f"the subject keys {self._path} are wrapped by another master key; bring that one back, or name it "
-                "with SALESTREAM_MASTER_KEY_FILE or SALESTREAM_MASTER_KEY"
+                f"the key of one subject in {self._path} is damaged; restore that file from a backup"
             ) from error
+
+    def _agree(self) -> None:
+        """Takes the master key that the keys are wrapped with now. Raises SealingError where it is not known here."""
+        with _in_a_sentence(self._path):
+            (proof,) = self._db.execute("SELECT value FROM about WHERE name = 'proof'").fetchone()
+        if proof == self._proof:
+            return
+        for master in self._masters():
+            with suppress(InvalidTag):
+                _unwrapped(AESGCM(master), _NOBODY, proof)
+                self._master, self._proof = AESGCM(master), proof
+                return
+        raise SealingError(
+            f"the subject keys {self._path} are wrapped by another master key; bring that one back, or name it "
+            "with SALESTREAM_MASTER_KEY_FILE or SALESTREAM_MASTER_KEY"
+        )
+
+    def rewrap(self, master: bytes) -> int:
+        """Wraps every key by another master key, all of them or none, and says how many; 0 where that was done before.
+
+        From then on the master key before opens none of them. Others may use the keys meanwhile; who makes new ones
+        waits.
+        """
+        with self._lock:
+            with self._writing() as db:
+                self._agree()
+                count = 0 if self._is_wrapped_by(master) else self._rewrap(db, AESGCM(master))
+            self._wipe()
+            return count
+
+    def _is_wrapped_by(self, master: bytes) -> bool:
+        try:
+            _unwrapped(AESGCM(master), _NOBODY, self._proof)
+        except InvalidTag:
+            return False
+        return True
+
+    def _rewrap(self, db: sqlite3.Connection, to: AESGCM) -> int:
+        count, after = 0, ("", "")
+        page = (
+            "SELECT tenant, subject, wrapped FROM subjects WHERE (tenant, subject) > (?, ?) AND wrapped NOTNULL "
+            f"ORDER BY tenant, subject LIMIT {_PAGE}"
+        )
+        while rows := db.execute(page, after).fetchall():
+            anew = []
+            for tenant, subject, wrapped in rows:
+                slot = Slot(tenant, subject)
+                anew.append((_wrapped(to, slot, self._unwrap(slot, wrapped)), tenant, subject))
+            db.executemany("UPDATE subjects SET wrapped = ? WHERE tenant = ? AND subject = ?", anew)
+            count, after = count + len(rows), rows[-1][:2]
+        db.execute("UPDATE about SET value = ? WHERE name = 'proof'", (_wrapped(to, _NOBODY, _PROOF),))
+        return count
+
+    def destroyed(self) -> int:
+        """A number that grows whenever a key is destroyed: who remembers keys forgets them then."""
+        with self._lock:
+            self._see()
+            return self._destroyed
 
     def _wipe(self) -> None:
         """Cuts off the log, which still holds what ``secure_delete`` has overwritten in the file."""
@@ -244,6 +309,15 @@ class SqliteSubjectKeys:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _wrapped(master: AESGCM, slot: Slot, key: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + master.encrypt(nonce, key, _name(slot))
+
+
+def _unwrapped(master: AESGCM, slot: Slot, wrapped: bytes) -> bytes:
+    return master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _name(slot))
 
 
 def _name(slot: Slot) -> bytes:

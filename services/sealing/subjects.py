@@ -1,7 +1,10 @@
 """Persons: everything that is held about one, and forgetting it."""
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import msgspec
 
@@ -50,7 +53,8 @@ def erase(
     """Destroys what is held of a subject and proves it in the journal; says what was done.
 
     The key is destroyed, none is made again, and a ``subject.erased`` stands in the journal. What was erased before
-    stays so; ``held``: whether anything was sealed about it at all.
+    stays so; ``held``: whether anything was sealed about it at all. ``raw``: how many raw deliveries and decided
+    refusals that mention its id were deleted; what names it otherwise can be read until ``raw_until``.
 
     Raises JournalError, and InvalidEvent where the reason is not allowed.
     """
@@ -62,7 +66,8 @@ def erase(
         journal.append([told], now_ms=now_ms)
     entry = journal.find(tenant, told.source, told.id)
     assert entry is not None, "it was told, or brought back when the journal was opened"
-    vault.keys.destroy(slot, entry.at_ms)
+    vault.forget(slot, entry.at_ms)
+    raw = journal.forget_raw(tenant, mention_of(subject).search)
     return {
         "tenant": tenant,
         "subject": subject,
@@ -70,6 +75,7 @@ def erase(
         "already": already,
         "held": held,
         "position": entry.position,
+        "raw": raw,
         "raw_until": {kind: to_text(now_ms + days * _DAY_MS)[:10] for kind, days in vault.days.items()},
     }
 
@@ -132,6 +138,14 @@ def _names(entry: Entry, kind: str, id_: str, subject: str) -> bool:
     if entry.type == "subject.erased":
         return (data.get("kind"), data.get("id")) == (kind, id_)
     return token_of(entry)[0] == subject or (kind == "survey" and entry.subject == id_)
+
+
+def mention_of(subject: str) -> re.Pattern[bytes]:
+    """What finds the id of a subject in raw bytes, as a word of its own, however JSON or a form spells it."""
+    id_ = subject.partition(":")[2]
+    spelled = {_needle(subject), json.dumps(id_)[1:-1].encode(), quote_plus(id_).encode(), id_.encode()}
+    either = b"|".join(re.escape(each) for each in sorted(spelled))
+    return re.compile(rb"(?<![\w-])(?:" + either + rb")(?![\w-])")
 
 
 def _needle(subject: str) -> bytes:

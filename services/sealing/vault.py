@@ -31,6 +31,7 @@ from events.personal import (
 )
 from services.journal.port import Content, Journalled, Personal, Refused
 from services.sealing.port import Slot, SubjectKeys
+from services.sealing.register import Register
 
 Kind = Literal["inbox", "letters"]
 """What is kept by the day: deliveries of webhooks, bodies of dead letters."""
@@ -66,10 +67,14 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Vault:
-    """Seals and opens under the keys of one store. ``days``: how long bodies of each kind can be opened."""
+    """Seals and opens under the keys of one store. ``days``: how long bodies of each kind can be opened.
 
-    def __init__(self, keys: SubjectKeys, days: dict[Kind, int]) -> None:
+    ``register`` notes erasures.
+    """
+
+    def __init__(self, keys: SubjectKeys, days: dict[Kind, int], register: Register) -> None:
         self.keys: Final = keys
+        self.register: Final = register
         self.days: Final = days
         self._seen: dict[tuple[Kind, str], str] = {}
         """The day under which a tenant's bodies were sealed last."""
@@ -90,7 +95,12 @@ class Vault:
     def destroy(self, tenant: str, erasure: bytes, at_ms: int) -> None:
         """Destroys the key that a ``subject.erased`` names; ``erasure`` is its body. Raises SealingError."""
         data = _erasure(erasure).data
-        self.keys.destroy(Slot(tenant, f"{data.kind}:{data.id}"), at_ms)
+        self.forget(Slot(tenant, f"{data.kind}:{data.id}"), at_ms)
+
+    def forget(self, slot: Slot, at_ms: int) -> None:
+        """Notes an erasure, and destroys the key of its subject. Raises SealingError."""
+        self.register.add([(slot, at_ms)])
+        self.keys.destroy(slot, at_ms)
 
     def opened(self, entry: Entry) -> Entry:
         """An entry with its personal fields, if they can be opened; else as it is."""

@@ -15,10 +15,14 @@ from services.backup import BadBackup, Piece, backup, checked, differing, restor
 from services.journal.sqlite import SqliteJournal
 from services.keys.sqlite import SqliteKeys
 from services.replay.digest import digest
+from services.sealing.port import SealingError
+from services.sealing.subjects import erase
 from services.settings import Settings
 from services.workspace import Workspace, WorkspaceError
+from tests.services.cli.conftest import process
 from tests.services.processor.stories import story
 from tests.services.replay.test_rebuild_and_verify import tell
+from tests.services.sealing.conftest import NOW, lead
 
 
 @pytest.fixture
@@ -150,3 +154,87 @@ def nothing_left_behind(tmp_path: Path) -> Iterator[None]:
     yield
     assert not list(tmp_path.rglob(".salestream-*")), "a backup that was not finished"
     assert not list(tmp_path.rglob(".restore-*")), "a restoration that was not finished"
+
+
+class TestWhoWasErasedSince:
+    """A backup from before an erasure holds the key; it is destroyed again before anything is served."""
+
+    @pytest.fixture
+    def told(self, tmp_path: Path) -> Settings:
+        """A folder in which somebody is known by name, and its backup."""
+        settings = Settings(data=tmp_path / "data")
+        with Workspace(settings) as workspace:
+            workspace.journal.append([lead()], now_ms=NOW)
+        backup(settings, tmp_path / "b.tar")
+        return settings
+
+    @staticmethod
+    def known(settings: Settings) -> str:
+        with Workspace(settings) as workspace:
+            (entry,) = workspace.journal.entries("default", [1])
+            return workspace.journal.personal(entry)
+
+    @pytest.mark.parametrize("form", ["register", "printed"])
+    def test_a_list_is_told(self, form: str, told: Settings, tmp_path: Path) -> None:
+        with process("--data", told.data, "erase", "--yes", "lead:L-1") as erasing:
+            assert erasing.communicate(timeout=60)[1] == ""
+        printed = tmp_path / "printed"
+        with process("--data", told.data, "subject", "erased", "--json") as erased:
+            printed.write_text(erased.communicate(timeout=60)[0])
+        other = Settings(data=tmp_path / "other")
+        other.data.mkdir()
+        copy(told.master_key_path, other.master_key_path)
+
+        list_ = printed if form == "printed" else told.erasures_path
+        with process("--data", other.data, "restore", tmp_path / "b.tar", "--erasures", list_) as restored:
+            out, err = restored.communicate(timeout=60)
+
+        assert (restored.returncode, err) == (0, "")
+        assert "1 persons who were erased since are forgotten again" in out
+        assert self.known(other) == "erased"
+
+    def test_without_any_it_is_as_it_was(self, told: Settings, tmp_path: Path) -> None:
+        other = Settings(data=tmp_path / "other")
+        other.data.mkdir()
+        copy(told.master_key_path, other.master_key_path)
+        restore(other, tmp_path / "b.tar")
+        assert self.known(other) == "open"
+
+    def test_a_register_elsewhere_is_read(self, tmp_path: Path) -> None:
+        register = tmp_path / "elsewhere" / "erasures.jsonl"
+        settings = Settings(data=tmp_path / "data", erasures=register)
+        with Workspace(settings) as workspace:
+            workspace.journal.append([lead()], now_ms=NOW)
+        backup(settings, tmp_path / "b.tar")
+        with Workspace(settings) as workspace:
+            erase(workspace.journal, "default", "lead:L-1", now_ms=NOW)
+        other = Settings(data=tmp_path / "other", erasures=register)
+        other.data.mkdir()
+        copy(settings.master_key_path, other.master_key_path)
+
+        restore(other, tmp_path / "b.tar")
+
+        assert self.known(other) == "erased"
+
+    def test_keys_that_live_elsewhere_stay_and_know(self, tmp_path: Path) -> None:
+        keys = f"sqlite://{tmp_path}/elsewhere/subjects.sqlite"
+        settings = Settings(data=tmp_path / "data", subject_keys=keys)
+        with Workspace(settings) as workspace:
+            workspace.journal.append([lead(), lead("e-2", lead_id="L-2")], now_ms=NOW)
+        backup(settings, tmp_path / "b.tar")
+        with Workspace(settings) as workspace:
+            erase(workspace.journal, "default", "lead:L-1", now_ms=NOW)
+        other = Settings(data=tmp_path / "other", subject_keys=keys)
+
+        restore(other, tmp_path / "b.tar")
+
+        assert self.known(other) == "erased"
+        with Workspace(other) as workspace:
+            assert workspace.journal.personal(*workspace.journal.entries("default", [2])) == "open"
+
+    def test_what_is_no_list_is_refused_before_anything_is_put_in_place(self, told: Settings, tmp_path: Path) -> None:
+        (tmp_path / "list").write_text("nobody\n")
+        other = Settings(data=tmp_path / "other")
+        with pytest.raises(SealingError, match="is no register of erasures"):
+            restore(other, tmp_path / "b.tar", erasures=tmp_path / "list")
+        assert not other.journal_path.exists()

@@ -20,7 +20,9 @@ from services.journal.port import Refused
 from services.journal.sqlite import SqliteJournal
 from services.sealing.fence import proof
 from services.sealing.open import open_vault
-from services.sealing.port import Slot
+from services.sealing.port import SealingError, Slot
+from services.sealing.register import Register
+from services.sealing.subjects import erase, mention_of
 from services.settings import Settings
 from tests.services.sealing.conftest import CANARY, NOW, data, hits, lead
 
@@ -192,6 +194,46 @@ def test_bodies_can_be_read_until_their_time_is_over(settings: Settings, journal
     assert [each.raw for each in journal.inbox("default", 0, 9)] == [b"", b"new"]
 
 
+class TestRawDeliveries:
+    @pytest.mark.parametrize(
+        "raw",
+        [b'{"id":"L-1","name":"x"}', b"id=L-1&name=x", b'{"id": ["L-1"]}', b"L-1"],
+        ids=["json", "form", "list", "alone"],
+    )
+    def test_one_that_mentions_whom_is_erased_is_gone(
+        self, raw: bytes, settings: Settings, journal: SqliteJournal
+    ) -> None:
+        journal.keep("default", "hubspot", NOW, raw, {})
+        journal.keep("other", "hubspot", NOW, raw, {})
+        kept = journal._reader.execute("SELECT raw FROM inbox WHERE tenant = 'default'").fetchone()[0]
+
+        done = erase(journal, "default", "lead:L-1", now_ms=NOW)
+
+        assert done["raw"] == 1
+        assert journal.inbox("default", 0, 9) == []
+        assert len(journal.inbox("other", 0, 9)) == 1
+        assert not [path.name for path in settings.data.iterdir() if kept in path.read_bytes()]
+        assert erase(journal, "default", "lead:L-1", now_ms=NOW)["raw"] == 0
+
+    def test_one_that_mentions_somebody_else_stays(self, journal: SqliteJournal) -> None:
+        for raw in (b'{"id":"L-11"}', b'{"id":"XL-1"}', b'{"id":"L-1-2"}', b'{"id":"L_1"}'):
+            journal.keep("default", "hubspot", NOW, raw, {})
+        assert erase(journal, "default", "lead:L-1", now_ms=NOW)["raw"] == 0
+        assert len(journal.inbox("default", 0, 9)) == 4
+
+    def test_ids_are_found_however_they_are_spelled(self) -> None:
+        find = mention_of("customer:客户 1".replace(" ", "-")).search
+        assert all(map(find, ['"客户-1"'.encode(), rb'"\u5ba2\u6237-1"', b"c=%E5%AE%A2%E6%88%B7-1&d=2"]))
+
+    def test_a_refusal_that_is_decided_is_emptied_and_one_that_is_not_stays(self, journal: SqliteJournal) -> None:
+        told = [Refused(tenant="default", reason="why", body=f'{{"x":"L-1",{n}'.encode()) for n in (1, 2)]
+        journal.append([], told, now_ms=NOW)
+        journal.close_letter("default", 1, "discarded")
+
+        assert erase(journal, "default", "lead:L-1", now_ms=NOW)["raw"] == 1
+        assert [each.body for each in journal.letters("default", open_only=False)] == [b"", told[1].body]
+
+
 class TestKeys:
     def test_the_master_key_is_for_its_owner_only(self, settings: Settings, journal: SqliteJournal) -> None:
         for name in ("master.key", "subjects.sqlite"):
@@ -266,6 +308,56 @@ class TestRestored:
             (erasure,) = opened.of_type("default", ["subject.erased"])
             assert erasure.at_ms == NOW
             assert "contact" not in body(opened, 1, opened=True)["data"]  # type: ignore[operator]
+
+    def test_where_both_are_older_the_register_knows(self, settings: Settings, journal: SqliteJournal) -> None:
+        journal.append([lead()], now_ms=NOW)
+        journal.close()
+        before = {name: (settings.data / name).read_bytes() for name in ("journal.sqlite", "subjects.sqlite")}
+        with open_journal(settings) as opened:
+            opened.append([proof("default", "lead:L-1", NOW)], now_ms=NOW)
+        for name, content in before.items():
+            (settings.data / name).write_bytes(content)
+
+        with open_journal(settings) as opened:
+            assert "contact" not in body(opened, 1, opened=True)["data"]  # type: ignore[operator]
+            (erasure,) = opened.of_type("default", ["subject.erased"])
+            assert erasure.at_ms == NOW
+
+    def test_a_folder_of_before_there_was_a_register_gets_one(self, settings: Settings, journal: SqliteJournal) -> None:
+        journal.append([lead(), proof("default", "lead:L-1", NOW)], now_ms=NOW)
+        journal.close()
+        settings.erasures_path.unlink()
+
+        open_journal(settings).close()
+
+        assert Register(settings.erasures_path).read() == {Slot("default", "lead:L-1"): NOW}
+
+    def test_a_tenant_without_a_journal_has_the_fence(self, settings: Settings) -> None:
+        settings.data.mkdir()
+        Register(settings.erasures_path).add([(Slot("other", "lead:L-1"), NOW)])
+        with open_journal(settings) as opened:
+            assert opened.tenants() == []
+            opened.append([lead(tenant="other")], now_ms=NOW)
+            assert opened.personal(*opened.read("other", 0, 9)) == "erased"
+        with open_journal(settings) as opened:
+            assert len(opened.of_type("other", ["subject.erased"])) == 1
+
+
+class TestTheRegister:
+    def test_a_line_that_a_crash_cut_off_counts_nothing_and_is_written_over(self, tmp_path: Path) -> None:
+        register = Register(tmp_path / "erasures.jsonl")
+        register.add([(Slot("a", "lead:1"), 1_000)])
+        with (tmp_path / "erasures.jsonl").open("ab") as file:
+            file.write(b'{"tenant":"a","subj')
+        assert register.read() == {Slot("a", "lead:1"): 1_000}
+        assert register.add([(Slot("a", "lead:2"), 2_000), (Slot("a", "lead:1"), 3_000)]) == 1
+        assert register.read() == {Slot("a", "lead:1"): 1_000, Slot("a", "lead:2"): 2_000}
+        assert (tmp_path / "erasures.jsonl").stat().st_mode & 0o777 == 0o600
+
+    def test_what_is_none_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "erasures.jsonl").write_text("nonsense\n")
+        with pytest.raises(SealingError, match="is no register of erasures; allowed: lines such as"):
+            Register(tmp_path / "erasures.jsonl").read()
 
 
 def test_events_that_were_kept_in_clear_are_read_and_are_the_same_event(settings: Settings) -> None:
