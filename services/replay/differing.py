@@ -38,14 +38,15 @@ class Differences(msgspec.Struct, frozen=True):
     def __bool__(self) -> bool:
         return self.definitions or bool(self.columns)
 
-    def touch(self, one: Question, statements: Iterable[Statement] | None) -> bool:
-        """Whether they can show in the answer to a question that is read by these statements; None: not known which."""
+    def touch(self, reaching: Iterable[str], statements: Iterable[Statement] | None) -> bool:
+        """Whether they can show in an answer that is read by these statements; None: not known by which.
+
+        ``reaching`` are the measures from whose moments it follows which periods there are.
+        """
         if self.definitions or (statements is None and self.columns):
             return True
-        moments = {name for name, columns in self.columns.items() if "at_ms" in columns}
-        if any(part.source and moments.intersection(part.source.measures) for part in one.kpi.parts):
-            return True  # how far its periods reach follows from the moments of its lines
-        return any(self._named(sql, parameters) for sql, parameters in statements or ())
+        moved = {name for name, columns in self.columns.items() if "at_ms" in columns}
+        return bool(moved.intersection(reaching)) or any(self._named(*each) for each in statements or ())
 
     def _named(self, sql: str, parameters: Mapping[str, Any]) -> bool:
         words = set(_WORD.findall(sql))
@@ -125,4 +126,8 @@ def to_ask(
     asked: Iterable[Question], found: Differences, read: Callable[[Question], list[Statement] | None]
 ) -> list[Question]:
     """The questions whose answers may be others. ``read`` tells the statements of one."""
-    return [one for one in asked if found and found.touch(one, None if found.definitions else read(one))]
+    return [one for one in asked if found and (found.definitions or found.touch(_reaching(one), read(one)))]
+
+
+def _reaching(one: Question) -> set[str]:
+    return {name for part in one.kpi.parts if part.source for name in part.source.measures}
