@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from services.cli import show
+from services.cli.rebuilding import steps
 from services.cli.session import FAILED, FINE, Session, Verbs, shared
 
 SHOWN = 40
@@ -36,11 +37,15 @@ def diff(session: Session, old: str, new: str, kpis: tuple[str, ...]) -> int:
     """Run two git revisions over the journal, each in scratch books, and list every number that moves, and why.
 
     Run it in the checkout that holds your definitions. Works while another process owns the data folder. Exit code 1
-    where something moves.
+    where something moves. Where only books and KPIs have changed, only those are asked that can have moved.
     """
     from services.replay.revisions import diff as run
 
-    result = run(session.settings, old, new, kpis)
+    with steps(session) as told:
+        result = run(
+            session.settings, old, new, kpis,
+            lambda phase, done, total: told({"phase": phase, "done": done, "total": total}),
+        )  # fmt: skip
     if session.json:
         session.tell(result)
     else:

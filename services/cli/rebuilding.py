@@ -65,7 +65,7 @@ def done(session: Session, verb: str, words: dict[str, Any]) -> dict[str, Any]:
     from services.replay.verbs import do
     from services.workspace import InUse
 
-    with _steps(session) as told:
+    with steps(session) as told:
         try:
             with session.workspace() as workspace:
                 return do(workspace, verb, words, told)
@@ -126,7 +126,7 @@ def _time(seconds: float) -> str:
 
 
 @contextmanager
-def _steps(session: Session) -> Iterator[Callable[[Any], None]]:
+def steps(session: Session) -> Iterator[Callable[[Any], None]]:
     """A bar for each phase, with its rate and the time left, where a person watches."""
     if not sys.stderr.isatty():
         yield lambda step: None

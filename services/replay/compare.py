@@ -1,12 +1,14 @@
 """Two sets of books, KPI by KPI at one cut: which numbers are not the same."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from projections.answer import shown
-from projections.ask import Answered
+from projections.ask import Answered, Asker, Run
 from projections.catalogue import KPIS
 from projections.formula import Undefined, Value
 from projections.kpi import Kpi
@@ -21,6 +23,8 @@ DIMENSIONS: Final = (
 """What is compared month by month. Entities are not: their numbers are in those of what they belong to."""
 GRAINS: Final = ("day", "month", "quarter", "year", "total")
 """What is compared of each KPI as a whole."""
+SHORT: Final = 100
+"""Answers of the store with at most so many rows are remembered while two ledgers are compared."""
 
 
 class Mover(msgspec.Struct, frozen=True):
@@ -57,16 +61,33 @@ def movers(
 ) -> list[Mover]:
     """The numbers that differ at a cut. ``progress`` is called after each question."""
     found: list[Mover] = []
+    ask = [partial(_answer, books.asker(cut, run=remembering(books.query))) for books in (old, new)]
     for one in asked:
-        found += _moved(tenant, one, _answer(old, one, cut), _answer(new, one, cut))
+        found += _moved(tenant, one, *(answer(one) for answer in ask))
         progress()
     return found
 
 
-def _answer(books: Books, one: Question, cut: Cut) -> Answered | None:
+def remembering(run: Run) -> Run:
+    """The same, without asking anything short twice: many questions share how far their periods reach, and parts."""
+    known: dict[bytes, list[tuple[Any, ...]]] = {}
+
+    def remembered(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        key = hashlib.sha256(f"{sql} {sorted(parameters.items())}".encode()).digest()
+        if key in known:
+            return known[key]
+        rows = run(sql, parameters)
+        if len(rows) <= SHORT:
+            known[key] = rows
+        return rows
+
+    return remembered
+
+
+def _answer(asker: Asker, one: Question) -> Answered | None:
     """None where the question cannot be asked: so many days, or a working hour."""
     try:
-        return books.answer(one, cut)
+        return asker.answer(one)
     except BadQuestion:
         return None
 

@@ -3,15 +3,17 @@
 The live tables serve questions and take what arrives until the exchange, and are kept after it for the way back.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
 from projections.catalogue import BY_ID
+from projections.question import Question
 from services.journal.port import Cut
 from services.replay.compare import Mover, movers, questions
+from services.replay.differing import differences, statements, to_ask
 from services.replay.digest import history_digest, ledger_digest
 from services.store.clickhouse import ClickHouseStore
 from services.store.port import StoreError
@@ -130,14 +132,25 @@ def _compared(workspace: Workspace, beside: ClickHouseStore, progress: Progress)
         for tenant, cut in cuts.items()
         if _digests(store, tenant, cut.position) != _digests(beside, tenant, cut.position)
     ]
-    asked = questions()
-    compared = _counted("comparing", 0, len(asked) * len(changed), progress)
+    every = questions()
+    asked = {tenant: _to_ask(workspace, beside, tenant, cuts[tenant], every) for tenant in changed}
+    count = sum(map(len, asked.values()))
+    compared = _counted("comparing", 0, count, progress)
     found: list[Mover] = []
     for tenant in changed:
         old, new = workspace.books(tenant), workspace.books(tenant, beside)
-        found += movers(tenant, old, new, cuts[tenant], asked, lambda: compared(1))
+        found += movers(tenant, old, new, cuts[tenant], asked[tenant], lambda: compared(1))
     cut = {tenant: cut.position for tenant, cut in cuts.items()}
-    return {"cut": cut, "changed": changed, "compared": len(asked) * len(changed), "movers": found}
+    return {"cut": cut, "changed": changed, "compared": len(every) * len(changed), "asked": count, "movers": found}
+
+
+def _to_ask(
+    workspace: Workspace, beside: ClickHouseStore, tenant: str, cut: Cut, every: Sequence[Question]
+) -> list[Question]:
+    """The questions that what differs can reach; the answers to the others are the same."""
+    found = differences(workspace.store.query, beside.query, tenant, cut.position)
+    books = workspace.books(tenant)
+    return to_ask(every, found, lambda one: statements(books, one, cut))
 
 
 def _cut(store: ClickHouseStore, beside: ClickHouseStore, tenant: str) -> Cut:

@@ -59,7 +59,7 @@ def tables(workspace: Workspace) -> set[str]:
 
 
 DONE: Final[dict[str, Any]] = {
-    "cut": {}, "changed": [], "compared": 0, "movers": [], "undeclared": [], "switched": True,
+    "cut": {}, "changed": [], "compared": 0, "asked": 0, "movers": [], "undeclared": [], "switched": True,
 }  # fmt: skip
 """What a rebuild tells whose ledger is the same as before."""
 

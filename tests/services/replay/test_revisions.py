@@ -95,16 +95,36 @@ def test_a_book_that_posts_otherwise_moves_the_slices_that_it_posts(settings: Se
 
 @pytest.mark.slow
 def test_a_kpi_that_is_defined_otherwise_moves_with_that_reason(settings: Settings) -> None:
-    told = diff(settings, "as-it-is", "redefined", ["average_deal_size"])
+    steps: list[tuple[str, int, int]] = []
+    told = diff(settings, "as-it-is", "redefined", progress=lambda *step: steps.append(step))
     assert {each["why"] for each in told["moved"]} == {"definition"}
     assert {(each["old"], each["new"]) for each in told["moved"] if each["old"]} == {("10.00", "20.00")}
+    assert {each["kpi"] for each in told["moved"]} >= {"average_deal_size"}
+    assert 0 < told["asked"] < told["compared"] / 10, "only those of KPIs that are defined otherwise"
+    assert steps[-1] == ("comparing", told["asked"], told["asked"])
 
 
 @pytest.mark.slow
 def test_the_same_twice_moves_nothing(settings: Settings) -> None:
-    told = diff(settings, "as-it-is", "as-it-is", ["bookings"])
+    told = diff(settings, "as-it-is", "as-it-is")
     assert (told["moved"], told["only_old"], told["only_new"]) == ([], [], [])
-    assert told["compared"] > 5
+    assert (told["compared"] > 500, told["asked"]) == (True, 0), "no line is another, and so is no number"
+
+
+@pytest.mark.slow
+def test_code_that_makes_other_answers_of_the_same_ledger_is_asked_everything(
+    settings: Settings, checkout: Path
+) -> None:
+    asking = checkout / "projections" / "ask.py"
+    asking.write_text(
+        asking.read_text("utf-8").replace(
+            "return Answered(question, currency, _ord", "return Answered(question, currency, [] and _ord"
+        )
+    )
+    commit(checkout, "says-nothing")
+    told = diff(settings, "as-it-is", "says-nothing", ["bookings"])
+    assert told["asked"] == told["compared"] > 5
+    assert {(each["why"], each["new"]) for each in told["moved"]} == {("books", None)}
 
 
 def test_a_revision_that_there_is_not_is_said(settings: Settings) -> None:
