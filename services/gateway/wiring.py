@@ -134,7 +134,10 @@ def _screens(
         return Pulse(journal, tenant or settings.tenant)
 
     asking = Asking(reader, clock, posted if follower is not None else None, health)
-    return Screens(asking, boards, style(settings))
+    screens = Screens(asking, boards, style(settings))
+    if follower is not None:
+        follower.watched, follower.posted_more = screens.watched, asking.bell.ring
+    return screens
 
 
 def _note_mapping(audit: Audit, tenant: str, system: str, digest: str) -> None:

@@ -12,15 +12,17 @@ from operator import add
 from typing import Any, Final
 
 from projections.ask import Asker, Cell, Row, read_together
-from projections.compute import Columns, Unknown, statement
+from projections.compute import Columns, computed, measures_of
 from projections.definitions import Definitions
 from projections.formula import Part
 from projections.kpi import Kpi
 from projections.periods import FOREVER, Period
 from projections.question import Question
+from projections.select import Unknown
 from projections.sources import KNOWN
 from services.books import Books
 from services.journal.port import Cut
+from services.wallboard.entities import Entities
 
 HEAL_EVERY: Final = 240
 """Frames after which a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
@@ -130,6 +132,7 @@ class Sheet:
     def __init__(self) -> None:
         self._kept: dict[tuple[Any, ...], _Kept] = {}
         self._ledger = _Ledger()
+        self._entities = Entities()
         self._frame = 0
         self._healed = 0
 
@@ -144,6 +147,10 @@ class Sheet:
             self._ledger = _Ledger()
         self._frame += 1
         self._ledger.follow(books, cut)
+        if self._ledger.lines is None:
+            self._entities.forget()
+        else:
+            self._entities.follow(line for lines in self._ledger.lines.values() for line in lines)
         found: list[Found] = [[] for _ in wants]
         for group in _groups(wants):
             told = _Together(self, books, cut, definitions, [wants[place] for place in group]).read()
@@ -196,7 +203,7 @@ class Sheet:
         ):
             return False
         try:
-            more = statement(kept.sql).rows(lines, parameters)
+            more = computed(kept.sql, lines, parameters)
         except Unknown:
             return False
         kept.rows = _added(kept.rows, more, len(parts))
@@ -208,13 +215,26 @@ class Sheet:
         parameters: Mapping[str, Any],
     ) -> None:  # fmt: skip
         """What the rows had of the entities that changed is taken out, and what they are worth now is put in."""
-        sql = kept.sql.replace(KNOWN, f"{KNOWN} AND {column} IN {{changed:Array(String)}}")
-        told = {**parameters, "changed": changed}
-        before, after = (books.query(sql, {**told, "cut": cut}) for cut in (kept.position, parameters["cut"]))
         count = len(parts)
+        before, after = self._worth(books, kept, changed, column, parameters)
         gone = [(*row[:-count], *(-value for value in row[-count:])) for row in before]
         kept.rows = _added(kept.rows, [*gone, *after], count)
         kept.position = parameters["cut"]
+
+    def _worth(
+        self, books: Books, kept: _Kept, changed: Sequence[str], column: str, parameters: Mapping[str, Any]
+    ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """The rows of these entities, as they were and as they are."""
+        try:
+            lines = self._entities.lines(books, self._ledger.position, column, measures_of(kept.sql), changed)
+            former = [line for line in lines if line["position"] <= kept.position]
+            return computed(kept.sql, former, parameters), computed(kept.sql, lines, parameters)
+        except Unknown:
+            pass
+        sql = kept.sql.replace(KNOWN, f"{KNOWN} AND {column} IN {{changed:Array(String)}}")
+        told = {**parameters, "changed": changed}
+        before, after = (books.query(sql, {**told, "cut": cut}) for cut in (kept.position, parameters["cut"]))
+        return before, after
 
     def _is_old(self, kept: _Kept) -> bool:
         if self._frame - kept.frame < HEAL_EVERY or self._healed == self._frame:
