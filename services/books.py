@@ -10,12 +10,14 @@ from events.vocabulary import BY_TYPE
 from events.words import major
 from projections.answer import as_json
 from projections.ask import Answered, Asker, Run
+from projections.compute import COLUMNS
 from projections.definitions import KINDS, Definitions
 from projections.ledger import Key
 from projections.periods import moment
 from projections.question import BadQuestion, Question
 from services.clock import now_ms
 from services.journal.port import Cut
+from services.news import MANY, News, Recent
 from services.settings import Settings
 from services.store.clickhouse import as_entry
 from services.store.port import Readable
@@ -31,9 +33,11 @@ class Books:
 
     def __init__(
         self, store: Readable, tenant: str, settings: Settings, tables: str = "", past: str | None = None,
-        opened: Callable[[Entry], Entry] = as_it_is,
+        opened: Callable[[Entry], Entry] = as_it_is, recent: Recent | None = None,
     ) -> None:  # fmt: skip
-        """``opened`` gives an entry with what is personal in it, for those who show names; see Journal.opened."""
+        """``opened`` gives an entry with what is personal in it, for those who show names; see Journal.opened.
+        ``recent`` knows what was posted last, where that is done in this process."""
+        self._recent: Final = recent
         self.opened: Final = opened
         self._store: Final = store
         self.tables: Final = tables
@@ -44,6 +48,7 @@ class Books:
         self._settings: Final = settings
         self.definitions: Final = lru_cache(maxsize=8)(self._definitions_at)
         self._latest: Final = lru_cache(maxsize=256)(self._latest_at)
+        self._read_news: Final = lru_cache(maxsize=2)(self._news_between)
 
     def ask(self, question: Question) -> dict[str, Any]:
         """The answer, as JSON. Raises BadQuestion."""
@@ -67,10 +72,26 @@ class Books:
 
     def cut(self, as_of: str | None) -> Cut:
         """The cut a question names: a position, a recorded time, or now. Raises BadQuestion."""
-        now = self._store.checkpoint(self.tenant)
+        head = self._recent.head(self.tenant) if self._recent is not None else None
+        now = head or self._store.checkpoint(self.tenant)
         if self.past is not None:
             now = self._cut_of(self.past, now)
         return now if as_of is None else self._cut_of(as_of, now)
+
+    def news(self, known: int, upto: int) -> News | None:
+        """What became known after one position, up to another; None where that is much."""
+        found = self._recent.since(self.tenant, known, upto) if self._recent is not None else None
+        return self._read_news(known, upto) if found is None else found
+
+    def _news_between(self, known: int, upto: int) -> News | None:
+        told = {"tenant": self.tenant, "known": known, "cut": upto}
+        new = "WHERE tenant = {tenant:String} AND position > {known:UInt64} AND position <= {cut:UInt64}"
+        rows = self.query(f"SELECT {', '.join(COLUMNS)} FROM {{postings}} {new} LIMIT {MANY + 1}", told)
+        if len(rows) > MANY:
+            return None
+        lines = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        books = self.query(f"SELECT DISTINCT book FROM {{history}} {new}", told)
+        return News(lines, frozenset(book for (book,) in books))
 
     def _cut_of(self, as_of: str, now: Cut) -> Cut:
         if as_of.isdecimal():

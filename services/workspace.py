@@ -13,6 +13,7 @@ from services.books import Books
 from services.ingest import Ingest
 from services.journal.open import open_journal
 from services.journal.sqlite import SqliteJournal
+from services.news import Recent
 from services.processor.parallel import ParallelPoster, post_parallel
 from services.processor.poster import Poster
 from services.settings import Settings
@@ -44,6 +45,8 @@ class Workspace:
             self._ingest: Final = Ingest(self.journal, settings.currency)
             self._opened: Final = opened.pop_all()
         self._posters: dict[str, Poster] = {}
+        self.recent: Final = Recent()
+        """What was posted last to the live ledger."""
         self.posting: Final = Lock()
         """Held by a thread that posts to the live ledger, where there are several that may."""
 
@@ -51,7 +54,7 @@ class Workspace:
         """The one poster of a tenant."""
         if tenant not in self._posters:
             keep = self.settings.history_events
-            self._posters[tenant] = Poster(tenant, self.journal, self.store, keep=keep)
+            self._posters[tenant] = Poster(tenant, self.journal, self.store, keep=keep, recent=self.recent)
         return self._posters[tenant]
 
     def post_all(self, progress: Callable[[int], None] | None = None) -> int:
@@ -70,6 +73,7 @@ class Workspace:
         if behind >= LONG and (cores := os.cpu_count() or 1) > 1:
             if store is self.store:
                 self._posters.pop(tenant, None)
+                self.recent.forget(tenant)
             path = self.settings.journal_path
             return post_parallel(tenant, path, store, workers=min(cores, 8), keep=keep, progress=progress)
         poster = self.poster(tenant) if store is self.store else Poster(tenant, self.journal, store, keep=keep)
@@ -78,6 +82,7 @@ class Workspace:
     def posting_along(self, tenant: str, progress: Callable[[int], None] | None = None) -> ParallelPoster:
         """A poster in a process of its own that follows one tenant's journal while this process feeds it."""
         self._posters.pop(tenant, None)
+        self.recent.forget(tenant)
         keep = self.settings.history_events
         return ParallelPoster(tenant, self.settings.journal_path, self.store, keep=keep, progress=progress)
 
@@ -92,6 +97,7 @@ class Workspace:
     def forget_posters(self) -> None:
         """Start posting anew from the checkpoints: the tables behind them were exchanged."""
         self._posters.clear()
+        self.recent.forget()
 
     def ingest(self) -> Ingest:
         """The door for what is told. There is one, and all threads that tell something share it."""

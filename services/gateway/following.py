@@ -18,10 +18,19 @@ _LOG: Final = logging.getLogger(__name__)
 PAUSE_S: Final = 0.1
 """What is told in the meantime is posted together: the store likes few large writes. Where they take long, the pause
 is longer, so that two thirds of the time are left to those who tell."""
+HURRY_S: Final = 0.02
+"""The pause where somebody watches and little is told; half as long as posting took, where that is more."""
+LITTLE: Final = 200
+"""Events posted in one go, up to which it is worth a hurry."""
 _LOOK_S: Final = 1.0
 """How often to look for what nobody has announced."""
 _PATIENCE_S: Final = 5.0
 """How long to wait before what failed is tried again."""
+
+
+def _nobody() -> bool:
+    """Nobody watches, and nobody hears."""
+    return False
 
 
 class Follower:
@@ -39,6 +48,10 @@ class Follower:
         self._posted: dict[str, int] = {}
         self.failing = False
         """Whether the last try failed; the log says why."""
+        self.watched: Callable[[], bool] = _nobody
+        """Whether somebody waits for what is told to be seen."""
+        self.posted_more: Callable[[], object] = _nobody
+        """Hears, in the thread that posts, that a ledger has grown."""
         self.done: Future[None] | None = None
         """Set while it runs; done when it has ended, with the exception where it could not go on."""
 
@@ -57,14 +70,21 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            start = time.monotonic()
+            start, before = time.monotonic(), sum(self._posted.values())
             self._try()
-            pause_s = max(PAUSE_S, 2 * (time.monotonic() - start))
-            self._stopping.wait(_PATIENCE_S if self.failing else min(pause_s, _PATIENCE_S))
+            self._stopping.wait(self._pause_s(time.monotonic() - start, sum(self._posted.values()) - before))
             if not self._stopping.is_set():
                 self._news.wait(_LOOK_S)
             self._news.clear()
         self._try()
+
+    def _pause_s(self, took_s: float, posted: int) -> float:
+        """How long to let events gather."""
+        if self.failing:
+            return _PATIENCE_S
+        if posted <= LITTLE and self.watched():
+            return max(HURRY_S, took_s / 2)
+        return min(max(PAUSE_S, 2 * took_s), _PATIENCE_S)
 
     def _try(self) -> None:
         """Post everything there is. What fails is tried again later; who was taken over from has to end."""
@@ -93,6 +113,7 @@ class Follower:
 
     def _note(self, poster: Poster, done: int) -> None:
         self._posted[poster.tenant] = poster.position
+        self.posted_more()
 
     def __enter__(self) -> Self:
         self.done = self._thread.submit(self._run)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from events.envelope import Entry
 from services.books import Books, as_it_is
+from services.news import Recent
 from services.settings import Settings
 from services.store.beside import Beside
 
@@ -17,9 +18,11 @@ class Reader:
     """Asks the books of a store on behalf of many."""
 
     def __init__(
-        self, store: Beside, settings: Settings, past: str | None = None, opened: Callable[[Entry], Entry] = as_it_is
-    ) -> None:
-        """``opened``: as in Books."""
+        self, store: Beside, settings: Settings, past: str | None = None, opened: Callable[[Entry], Entry] = as_it_is,
+        recent: Recent | None = None,
+    ) -> None:  # fmt: skip
+        """``opened`` and ``recent``: as in Books."""
+        self._recent = recent
         self._opened = opened
         self._store = store
         self._past = past
@@ -37,7 +40,7 @@ class Reader:
         def asked(tables: str) -> Answer:
             if tenant not in self._books or self._books[tenant].tables != tables:
                 told = tenant or self._settings.tenant, self._settings
-                self._books[tenant] = Books(self._store, *told, tables, self._past, self._opened)
+                self._books[tenant] = Books(self._store, *told, tables, self._past, self._opened, self._recent)
             return work(self._books[tenant])
 
         return self._store.whole(asked)

@@ -18,6 +18,7 @@ from services.gateway.reader import Reader
 from services.ingest import Ingest
 from services.journal.port import Journal
 from services.keys.port import KeyStore
+from services.news import Recent
 from services.settings import Settings
 from services.store.beside import Beside
 from services.store.open import open_store
@@ -40,7 +41,8 @@ def embedded(
     """
     follower = Follower(workspace, _others(workspace))
     beside, door = Beside(lambda: workspace.store), workspace.ingest()
-    with follower, _served(workspace.settings, workspace.journal, door, keys, host, follower, beside, past) as made:
+    told = workspace.settings, workspace.journal, door, keys, host, follower, beside, past
+    with follower, _served(*told, recent=workspace.recent) as made:
         yield made, follower
 
 
@@ -69,7 +71,8 @@ def watching(workspace: Workspace, keys: KeyStore, clock: Clock) -> Iterator[App
     settings = workspace.settings
     beside, door = Beside(lambda: workspace.store), workspace.ingest()
     gate = Gate(keys, Caller("local", settings.tenant), ("read", "wall"))
-    with _served(settings, workspace.journal, door, keys, "", None, beside, gate=gate, clock=clock) as made:
+    with _served(settings, workspace.journal, door, keys, "", None, beside, gate=gate, clock=clock,
+                 recent=workspace.recent) as made:  # fmt: skip
         yield made
 
 
@@ -77,18 +80,19 @@ def watching(workspace: Workspace, keys: KeyStore, clock: Clock) -> Iterator[App
 def _served(
     settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
     store: Beside | None, past: str | None = None, *, gate: Gate | None = None, clock: Clock | None = None,
+    recent: Recent | None = None,
 ) -> Iterator[Application]:  # fmt: skip
     with audited(settings) as audit:
         gate = gate or Gate(keys, open_to(settings, host))
-        yield from _with_audit(settings, journal, ingest, gate, follower, store, past, audit, clock)
+        yield from _with_audit(settings, journal, ingest, gate, follower, store, past, audit, clock, recent)
 
 
 def _with_audit(
     settings: Settings, journal: Journal, ingest: Ingest, gate: Gate, follower: Follower | None,
-    store: Beside | None, past: str | None, audit: Audit, clock: Clock | None,
+    store: Beside | None, past: str | None, audit: Audit, clock: Clock | None, recent: Recent | None,
 ) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
-    reader = Reader(store, settings, past, journal.opened) if store is not None else None
+    reader = Reader(store, settings, past, journal.opened, recent) if store is not None else None
     receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
     for (system, tenant), digest in receiver.mappings.items() if receiver is not None else ():
         _note_mapping(audit, tenant, system, digest)
@@ -130,7 +134,10 @@ def _screens(
         return Pulse(journal, tenant or settings.tenant)
 
     asking = Asking(reader, clock, posted if follower is not None else None, health)
-    return Screens(asking, boards, style(settings))
+    screens = Screens(asking, boards, style(settings))
+    if follower is not None:
+        follower.watched, follower.posted_more = screens.watched, asking.bell.ring
+    return screens
 
 
 def _note_mapping(audit: Audit, tenant: str, system: str, digest: str) -> None:

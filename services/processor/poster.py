@@ -13,6 +13,7 @@ from events.envelope import Entry, Fact
 from events.vocabulary import BY_TYPE
 from projections.ledger import Identity, Key, Ledger, Line, Unpostable
 from services.journal.port import Journal
+from services.news import Recent
 from services.store.port import Applied, Store
 
 BATCH: Final = 20_000
@@ -22,8 +23,12 @@ BATCH: Final = 20_000
 class Poster:
     """Keeps the ledger of one tenant at the head of its journal. One at a time for each tenant."""
 
-    def __init__(self, tenant: str, journal: Journal, store: Store, *, keep: int = 200_000) -> None:
+    def __init__(
+        self, tenant: str, journal: Journal, store: Store, *, keep: int = 200_000, recent: Recent | None = None
+    ) -> None:
+        """``recent`` is told what was written."""
         self.tenant = tenant
+        self._recent = recent
         self._journal = journal
         self._store = store
         self._keep = keep
@@ -61,6 +66,8 @@ class Poster:
         applied, lines = post_entries(self._ledger, self._parked, entries)
         self._write(applied, lines)
         self._failed = False
+        if self._recent is not None:
+            self._recent.wrote(self.tenant, self.position, applied, lines)
         self.position = entries[-1].position
         self._ledger.trim()
 
@@ -80,6 +87,8 @@ class Poster:
         done = [each for each in applied if not each.parked]
         if done:
             self._store.unpark(self.tenant, done, lines)
+            if self._recent is not None:
+                self._recent.forget(self.tenant)
         self._parked = still
         return len(done), len(parked) - len(done)
 

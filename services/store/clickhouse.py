@@ -73,6 +73,8 @@ class ClickHouseStore:
         self._suffix = suffix
         self._checkpoints: dict[str, Cut] = {}
         """As last read or written: the process that owns the engine is the only one that writes."""
+        self._line_counts: dict[str, int] = {}
+        """How many lines were written, likewise."""
         self._exchanges = 0
         """How often sets of tables were exchanged; odd while they are."""
         self._sets: Final = self._make_sets()
@@ -138,19 +140,27 @@ class ClickHouseStore:
 
     def lines(self, tenant: str) -> int:
         """How many lines were written for a tenant, up to its checkpoint."""
-        rows = self.query("SELECT max(lines) FROM {checkpoints} WHERE tenant = {tenant:String}", {"tenant": tenant})
-        return int(rows[0][0])
+        if tenant not in self._line_counts:
+            rows = self.query("SELECT max(lines) FROM {checkpoints} WHERE tenant = {tenant:String}", {"tenant": tenant})
+            self._line_counts[tenant] = int(rows[0][0])
+        return self._line_counts[tenant]
 
     def move_checkpoint(self, tenant: str, cut: Cut, lines: int) -> None:
         """Everything up to here is written, and that is how many lines there are."""
         columns = ["tenant", "position", "recorded_ms", "lines"]
-        self._checkpoints.pop(tenant, None)
+        self._forget(tenant)
         try:
             self._client.insert(
                 f"checkpoints{self._suffix}", [[tenant, cut.position, cut.recorded_ms, lines]], column_names=columns
             )
         except ClickHouseError as error:
             raise StoreError(f"the store could not be written: {first_line(error)}") from error
+        self._checkpoints[tenant], self._line_counts[tenant] = cut, lines
+
+    def _forget(self, tenant: str) -> None:
+        """What is remembered of a checkpoint may not hold any more."""
+        self._checkpoints.pop(tenant, None)
+        self._line_counts.pop(tenant, None)
 
     def _put(self, tenant: str, table: str, rows: Any, part: str) -> None:
         """Rows of a tenant into a table of this set. ``part`` names them among all that its owner ever puts there."""
@@ -186,6 +196,7 @@ class ClickHouseStore:
     def _count_lines(self, tenant: str) -> None:
         """The ledger has as many lines as stand in it now."""
         ((lines,),) = self.query("SELECT count() FROM {postings} WHERE tenant = {tenant:String}", {"tenant": tenant})
+        self._forget(tenant)
         self._command(
             "ALTER TABLE {checkpoints} UPDATE lines = {lines:UInt64} WHERE tenant = {tenant:String} "
             "SETTINGS mutations_sync = 2",
@@ -272,6 +283,7 @@ class ClickHouseStore:
         finally:
             self._exchanges += 1
             self._checkpoints.clear()
+            self._line_counts.clear()
 
     def reading(self) -> str | None:
         """What a reader looks at before and after: the same both times, all it read is of one set. None: not now."""

@@ -23,7 +23,7 @@ from services.store.clickhouse import as_entry
 
 Names = Literal["full", "initials", "id", "own", "off"]
 """How people are named on a wall: in full, by initials, by their ids; ``own``: only whose board it is; or not."""
-_READ: Final = [*KINDS, TargetSet.KIND, SubjectErased.KIND]
+_TOLD: Final = frozenset({*KINDS, TargetSet.KIND, SubjectErased.KIND})
 """Kinds of which a new event may change what is known."""
 _SCOPES: Final = {"rep_id": "rep", "team_id": "team", "region": "region", "product": "product", "": "company"}
 """What a target is for, by the dimension that a board or a tile is filtered by."""
@@ -95,17 +95,10 @@ class Knowing:
         return self._known
 
     def _is_new(self, books: Books, cut: Cut) -> bool:
-        rows = books.query(
-            "SELECT count() FROM {history} WHERE tenant = {tenant:String} AND book IN {kinds:Array(String)} "
-            "AND position > {known:UInt64} AND position <= {cut:UInt64}",
-            {
-                "tenant": books.tenant,
-                "kinds": [*KINDS, "target", SubjectErased.KIND],
-                "known": self._position,
-                "cut": cut.position,
-            },
-        )
-        return bool(rows[0][0])
+        if cut.position == self._position:
+            return False
+        news = books.news(self._position, cut.position)
+        return news is None or not news.books.isdisjoint(_TOLD)
 
 
 def _read(books: Books, cut: Cut) -> Known:

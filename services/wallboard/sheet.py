@@ -12,19 +12,20 @@ from operator import add
 from typing import Any, Final
 
 from projections.ask import Asker, Cell, Row, read_together
+from projections.compute import Columns, computed, measures_of
 from projections.definitions import Definitions
 from projections.formula import Part
 from projections.kpi import Kpi
 from projections.periods import FOREVER, Period
 from projections.question import Question
+from projections.select import Unknown
 from projections.sources import KNOWN
 from services.books import Books
 from services.journal.port import Cut
+from services.wallboard.entities import Entities
 
 HEAL_EVERY: Final = 240
 """Frames after which a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
-MANY: Final = 500
-"""From so many entities with new lines on, a statement is asked anew rather than for them alone."""
 _ONES: Final = {"entries": "entity", "first_purchases": "customer"}
 """Sources of which each row follows from the lines of one entity, whatever the others do; and the column of it."""
 _MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
@@ -61,30 +62,43 @@ class _Kept:
 
 @dataclass
 class _Ledger:
-    """What is new in a ledger: of each measure its latest position and its latest moment; and whose lines are new."""
+    """What is new in a ledger: of each measure its latest position and its latest moment; and the new lines."""
 
     position: int = 0
     before: int = -1
     """Where it stood when it was looked at before."""
     measures: dict[str, tuple[int, int]] = field(default_factory=dict)
-    changed: dict[str, set[str]] = field(default_factory=dict)
-    """Since then: the entities and the customers that new lines are about, by these columns."""
+    reached: dict[str, int] = field(default_factory=dict)
+    """Of each measure with new lines the latest moment of the others; absent: there are none."""
+    lines: dict[str, list[Columns]] | None = None
+    """The lines since then by measure; None where they are many."""
 
     def follow(self, books: Books, cut: Cut) -> None:
         """Up to the cut."""
-        rows = books.query(
-            f"SELECT measure, max(position), max(at_ms), groupUniqArray({MANY})(entity), "
-            f"groupUniqArray({MANY})(customer) FROM {{postings}} WHERE tenant = {{tenant:String}} "
-            "AND position > {known:UInt64} AND position <= {cut:UInt64} GROUP BY measure",
-            {"tenant": books.tenant, "known": self.position, "cut": cut.position},
-        )
-        for measure, position, at_ms, _, _ in rows:
-            self.measures[measure] = position, max(at_ms, self.measures.get(measure, (0, at_ms))[1])
-        self.changed = {
-            "entity": {each for row in rows for each in row[3]},
-            "customer": {each for row in rows for each in row[4]},
-        }
+        news = books.news(self.position, cut.position) if self.position else None
         self.before, self.position = self.position, cut.position
+        if news is None:
+            self._look(books)
+            return
+        self.lines, self.reached = {}, {}
+        for line in news.lines:
+            self.lines.setdefault(line["measure"], []).append(line)
+        for measure, lines in self.lines.items():
+            known, at_ms = self.measures.get(measure, (0, FOREVER[0]))
+            self.reached[measure] = at_ms
+            latest = max(known, *(line["position"] for line in lines))
+            self.measures[measure] = latest, max(at_ms, *(line["at_ms"] for line in lines))
+
+    def _look(self, books: Books) -> None:
+        """By asking the engine, where much is new."""
+        rows = books.query(
+            "SELECT measure, max(position), max(at_ms) FROM {postings} WHERE tenant = {tenant:String} "
+            "AND position > {known:UInt64} AND position <= {cut:UInt64} GROUP BY measure",
+            {"tenant": books.tenant, "known": self.before, "cut": self.position},
+        )
+        self.lines = None
+        for measure, position, at_ms in rows:
+            self.measures[measure] = position, max(at_ms, self.measures.get(measure, (0, at_ms))[1])
 
     def moved(self, measures: Iterable[str], since: int) -> bool:
         """Whether any of them has a line after a position."""
@@ -94,6 +108,23 @@ class _Ledger:
         """Whether any of them has a line that takes effect then or later."""
         return any(self.measures.get(measure, (0, FOREVER[0]))[1] >= at_ms for measure in measures)
 
+    def reached_before(self, measures: Iterable[str], at_ms: int) -> bool:
+        """The same of the lines that are not new."""
+        known = {measure: latest for measure, (_, latest) in self.measures.items()} | self.reached
+        return any(known.get(measure, FOREVER[0]) >= at_ms for measure in measures)
+
+    def new(self, measures: Iterable[str], since: int) -> list[Columns] | None:
+        """The lines after a position; None where they are not known one by one."""
+        if self.lines is None or since != self.before:
+            return None
+        return [line for measure in measures for line in self.lines.get(measure, ())]
+
+    def changed(self, column: str, lines: Iterable[Columns]) -> list[str]:
+        """The values of a column in these lines, and in all new ones about entities of the same kinds."""
+        kinds = {line["book"] for line in lines}
+        every = (line for told in (self.lines or {}).values() for line in told)
+        return sorted({line[column] for line in every if line["book"] in kinds} - {""})
+
 
 class Sheet:
     """The numbers of one board, from one cut to the next. Not for several threads at a time."""
@@ -101,6 +132,7 @@ class Sheet:
     def __init__(self) -> None:
         self._kept: dict[tuple[Any, ...], _Kept] = {}
         self._ledger = _Ledger()
+        self._entities = Entities()
         self._frame = 0
         self._healed = 0
 
@@ -115,6 +147,10 @@ class Sheet:
             self._ledger = _Ledger()
         self._frame += 1
         self._ledger.follow(books, cut)
+        if self._ledger.lines is None:
+            self._entities.forget()
+        else:
+            self._entities.follow(line for lines in self._ledger.lines.values() for line in lines)
         found: list[Found] = [[] for _ in wants]
         for group in _groups(wants):
             told = _Together(self, books, cut, definitions, [wants[place] for place in group]).read()
@@ -130,7 +166,7 @@ class Sheet:
         self, books: Books, key: tuple[Any, ...], parts: Sequence[Part], sql: str, parameters: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
         """The rows of the statement that reads these parts, from what is kept of it as far as can be."""
-        measures = {measure for part in parts if part.source for measure in part.source.measures}
+        measures = _measures(parts)
         fixed, edge, adds_up = _fixed(parameters), _edge(parameters), _adds_up(parts, sql)
         kept = self._kept.get(key)
         if kept is not None and (kept.sql != sql or kept.fixed != fixed or self._is_old(kept)):
@@ -140,11 +176,14 @@ class Sheet:
             if low == high or (adds_up and not self._ledger.reaches(measures, low)):
                 kept.position, kept.edge = parameters["cut"], edge
                 return kept.rows
-        local = any(part.source is not None and part.source.local for part in parts)
-        if kept is not None and kept.edge == edge and (column := _one(parts)) and self._has_few(kept, column):
-            self._exchange(books, kept, column, parts, parameters)
-            return kept.rows
-        if kept is None or not adds_up or edge < kept.edge or (local and edge != kept.edge):
+        lines = self._ledger.new(measures, kept.position) if kept is not None else None
+        if kept is not None and lines is not None:
+            if adds_up and self._add(kept, parts, lines, parameters):
+                return kept.rows
+            if kept.edge == edge and (column := _one(parts)):
+                self._exchange(books, kept, self._ledger.changed(column, lines), column, parts, parameters)
+                return kept.rows
+        if kept is None or not adds_up or edge < kept.edge or (_local(parts) and edge != kept.edge):
             self._kept[key] = kept = _Kept(
                 sql, fixed, edge, parameters["cut"], self._frame, books.query(sql, parameters)
             )
@@ -155,21 +194,47 @@ class Sheet:
         kept.position, kept.edge = parameters["cut"], edge
         return kept.rows
 
-    def _has_few(self, kept: _Kept, column: str) -> bool:
-        """Whether it is known which few entities have new lines since these rows."""
-        return kept.position == self._ledger.before and len(self._ledger.changed[column]) < MANY
+    def _add(self, kept: _Kept, parts: Sequence[Part], lines: Sequence[Columns], parameters: Mapping[str, Any]) -> bool:
+        """Add what new lines add; whether that could be done here, as it can where time brings in no older ones."""
+        edge = _edge(parameters)
+        low = min(kept.edge, edge)
+        if kept.edge != edge and (
+            _local(parts) or edge < kept.edge or self._ledger.reached_before(_measures(parts), low)
+        ):
+            return False
+        try:
+            more = computed(kept.sql, lines, parameters)
+        except Unknown:
+            return False
+        kept.rows = _added(kept.rows, more, len(parts))
+        kept.position, kept.edge = parameters["cut"], edge
+        return True
 
     def _exchange(
-        self, books: Books, kept: _Kept, column: str, parts: Sequence[Part], parameters: Mapping[str, Any]
-    ) -> None:
-        """What the rows had of these entities is taken out, and what they are worth now is put in."""
-        sql = kept.sql.replace(KNOWN, f"{KNOWN} AND {column} IN {{changed:Array(String)}}")
-        told = {**parameters, "changed": sorted(self._ledger.changed[column])}
-        before, after = (books.query(sql, {**told, "cut": cut}) for cut in (kept.position, parameters["cut"]))
+        self, books: Books, kept: _Kept, changed: Sequence[str], column: str, parts: Sequence[Part],
+        parameters: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """What the rows had of the entities that changed is taken out, and what they are worth now is put in."""
         count = len(parts)
+        before, after = self._worth(books, kept, changed, column, parameters)
         gone = [(*row[:-count], *(-value for value in row[-count:])) for row in before]
         kept.rows = _added(kept.rows, [*gone, *after], count)
         kept.position = parameters["cut"]
+
+    def _worth(
+        self, books: Books, kept: _Kept, changed: Sequence[str], column: str, parameters: Mapping[str, Any]
+    ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """The rows of these entities, as they were and as they are."""
+        try:
+            lines = self._entities.lines(books, self._ledger.position, column, measures_of(kept.sql), changed)
+            former = [line for line in lines if line["position"] <= kept.position]
+            return computed(kept.sql, former, parameters), computed(kept.sql, lines, parameters)
+        except Unknown:
+            pass
+        sql = kept.sql.replace(KNOWN, f"{KNOWN} AND {column} IN {{changed:Array(String)}}")
+        told = {**parameters, "changed": changed}
+        before, after = (books.query(sql, {**told, "cut": cut}) for cut in (kept.position, parameters["cut"]))
+        return before, after
 
     def _is_old(self, kept: _Kept) -> bool:
         if self._frame - kept.frame < HEAL_EVERY or self._healed == self._frame:
@@ -268,6 +333,16 @@ def _adds_up(parts: Sequence[Part], sql: str) -> bool:
     """Whether the rows at a later cut are those at an earlier one and what the lines between them add."""
     plain = all(part.stat == "sum" and part.source is not None and part.source.which for part in parts)
     return plain and sql.count(KNOWN) == 1
+
+
+def _measures(parts: Sequence[Part]) -> set[str]:
+    """The measures that they read."""
+    return {measure for part in parts if part.source for measure in part.source.measures}
+
+
+def _local(parts: Sequence[Part]) -> bool:
+    """Whether some of their rows are calendar days."""
+    return any(part.source is not None and part.source.local for part in parts)
 
 
 def _one(parts: Sequence[Part]) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -19,19 +20,22 @@ from services.wallboard.frame import Clock, Framer, Health
 from services.wallboard.style import Style
 
 _LOG: Final = logging.getLogger(__name__)
-LOOK_S: Final = 0.03
-"""How often to look whether something new is known, where that costs nothing."""
+LOOK_S: Final = 1.0
+"""How often to look whether something new is known, where that is announced."""
 LOOK_FAR_S: Final = 0.25
 """How often, where the store has to be asked."""
 AGE_S: Final = 15
 """A frame is made anew after so long, for hours end also where nothing happens."""
 PING_S: Final = 15
-REST: Final = 0.5
-"""After a frame its maker rests for this share of the time it took, for the sake of those who post and ask."""
+REST: Final = 0.25
+"""After a frame its maker rests for this share of the time it took, for the sake of those who post and ask; and for as
+long as it took to hand it to all who watch, for the sake of those who tell."""
 MOST: Final = 200
 """The most screens that are watched at a time: a board that is one's is a screen for each."""
 PAST: Final = 8
 """Of so many boards the past that was looked at last is remembered."""
+_PATIENCE_S: Final = 1.0
+"""How long to wait before what failed is tried again."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -119,22 +123,68 @@ class Screen:
         """Make frames as long as anybody watches."""
         known, made_s = -1, 0.0
         while self.watching and not self._ended:
-            rest_s = self._ask.look_s
+            rung = self._ask.bell.next()
             try:
                 position = await self._ask.position(self._tenant)
                 start = time.monotonic()
                 if position != known or start - made_s > AGE_S:
                     told = await self._ask.frame(self._tenant, self._framer)
                     made_s = time.monotonic()
-                    known, rest_s = told["cut"]["position"], max(rest_s, REST * (made_s - start))
+                    known = told["cut"]["position"]
                     self._picture.take(told)
-                    async with self._changed:
-                        self._changed.notify_all()
+                    await asyncio.sleep(REST * (made_s - start) + await self._hand_out())
             except (StoreError, JournalError, BadQuestion) as error:
                 _LOG.error("a frame could not be made: %s", error)
-                rest_s = 1.0
-            await asyncio.sleep(rest_s)
+                await asyncio.sleep(_PATIENCE_S)
+            await rung.within(self._ask.look_s)
         self._making, self._picture = None, Picture()
+
+    async def _hand_out(self) -> float:
+        """Wake all who watch; how long it takes, in seconds, until each has its frame."""
+        start = time.monotonic()
+        async with self._changed:
+            self._changed.notify_all()
+        for _ in range(2):  # in the first turn they take it, in the second it is sent
+            await asyncio.sleep(0)
+        return time.monotonic() - start
+
+
+class Ring:
+    """A ring of a bell that is still to come."""
+
+    def __init__(self) -> None:
+        self.rung = asyncio.Event()
+
+    async def within(self, seconds: float) -> None:
+        """Wait for it, but not for longer."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.rung.wait(), seconds)
+
+
+class Bell:
+    """Says in the event loop that something became known in another thread."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._next: Ring | None = None
+
+    def next(self) -> Ring:
+        """The next ring, for who is about to look whether anything is known. In the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._next = self._next or Ring()
+        return self._next
+
+    def ring(self) -> None:
+        """Something became known. Any thread may say so."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it was closed: nobody listens any more
+                loop.call_soon_threadsafe(self._ring)
+
+    def _ring(self) -> None:
+        rung, self._next = self._next, None
+        if rung is not None:
+            rung.rung.set()
 
 
 class Asking:
@@ -154,6 +204,8 @@ class Asking:
         self._clock = clock or _wall_clock
         self._posted = posted
         self._health = health
+        self.bell: Final = Bell()
+        """Rings where a ledger has grown, as far as that is known here."""
         self.look_s: Final = LOOK_S if posted is not None else LOOK_FAR_S
 
     async def position(self, tenant: str | None) -> int:
@@ -192,6 +244,10 @@ class Screens:
                 raise TooMany
             self._screens[key] = Screen(self.asking, tenant, Framer(self.boards[name], self._style, of))
         return self._screens[key]
+
+    def watched(self) -> bool:
+        """Whether anybody watches. Any thread may ask."""
+        return any(screen.watching for screen in self._screens.copy().values())
 
     async def end(self) -> None:
         """Let everybody go who watches: the server stops."""
