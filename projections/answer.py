@@ -42,7 +42,7 @@ def definition(kpi: Kpi) -> dict[str, str]:
 def row_json(answered: Answered, row: Row) -> dict[str, Any]:
     """One row: period, dimensions, value, parts, the reason where there is no value, and what it is compared with."""
     rest = REST in row.cell
-    cell = [None] * len(row.cell) if rest else row.cell
+    cell = [None if value == REST else value for value in row.cell]
     told: dict[str, Any] = {"period": row.period.label, **dict(zip(answered.question.by, cell, strict=True))}
     told |= ({"rest": True} if rest else {}) | _value_json(answered, row)
     if row.before is not None:

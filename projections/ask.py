@@ -8,7 +8,8 @@ from itertools import accumulate
 from math import isfinite
 from typing import Any, Final
 
-from projections.attainment import Goals
+from projections.attainment import OF_TARGETS, Goals
+from projections.catalogue import BY_ID
 from projections.definitions import Calendar, Definitions, Stint
 from projections.formula import Part, Undefined, Value
 from projections.periods import FOREVER, Period, TooManyPeriods, earlier, moment, periods
@@ -100,7 +101,15 @@ class Asker:
 
     def over(self, question: Question, stretch: Sequence[Period], also: Iterable[Cell] = ()) -> dict[Place, Value]:
         """The values of a question over these periods, by their number and cell: of all cells and ``also``."""
-        values = self._values(question, stretch, self.planner(question))
+        return self._over(question, stretch, self._values(question, stretch, self.planner(question)), also)
+
+    def _over(
+        self,
+        question: Question,
+        stretch: Sequence[Period],
+        values: Mapping[str, Mapping[Place, Value]],
+        also: Iterable[Cell],
+    ) -> dict[Place, Value]:
         cells = {cell for found in values.values() for _, cell in found} | set(also)
         return {
             (number, cell): self._row(question, period, number, cell, values).value
@@ -108,18 +117,44 @@ class Asker:
             for cell in cells
         }
 
+    def _over_all(
+        self,
+        question: Question,
+        kpis: Mapping[str, Iterable[Cell]],
+        stretch: Sequence[Period],
+        top: Sequence[Cell] | None,
+    ) -> dict[str, dict[Place, Value]]:
+        """The same of several KPIs, each with cells of its own; parts that lie beside one another are read at once."""
+        asked = {kpi: replace(question, kpi=BY_ID[kpi]) for kpi in kpis}
+        parts = list(dict.fromkeys(part for each in asked.values() for part in each.kpi.parts))
+        named = {part: replace(part, name=str(number)) for number, part in enumerate(parts)}
+        planner = self.planner(question)
+        planner.top = top
+        values: dict[str, dict[Place, Value]] = {}
+        for group in read_together(named.values()):
+            values |= self._parts(group, stretch, planner, question)
+        found = {}
+        for kpi, each in asked.items():
+            mine = {part.name: values[named[part].name] for part in each.kpi.parts}
+            found[kpi] = self._over(each, stretch, mine, kpis[kpi])
+        return found
+
     def seen(self, question: Question) -> Definitions:
         """The definitions, with the organisation and the exchange rates that a question asks for."""
         return self.definitions.seen(question.org, question.fx, self.now_ms)
 
-    def goals(self, question: Question) -> Goals:
-        """The targets that a question is about."""
+    def goals(self, question: Question, top: Sequence[Cell] | None = None) -> Goals:
+        """The targets that a question is about; those outside of the ``top`` cells together, if such are given."""
         currency = question.currency or self.definitions.calendar.currency
-        return Goals(question, self.seen(question), currency, self.now_ms, self.over)
+        return Goals(question, self.seen(question), currency, self.now_ms, self._over_all, top)
 
     def _values(self, question: Question, stretch: Sequence[Period], planner: Planner) -> dict[str, dict[Place, Value]]:
         values: dict[str, dict[Place, Value]] = {}
-        for parts in read_together(question.kpi.parts):
+        aims = [part for part in question.kpi.parts if part.special in OF_TARGETS]
+        if aims:
+            found = self.goals(question, planner.top).values([part.special for part in aims], stretch)
+            values |= {part.name: found[part.special] for part in aims}
+        for parts in read_together(part for part in question.kpi.parts if part not in aims):
             values |= self._parts(parts, stretch, planner, question)
         return values
 
@@ -172,8 +207,8 @@ class Asker:
     def _reach(self, question: Question) -> tuple[int, int] | None:
         """The first and last moment of the postings behind a KPI, or of its targets; None where there are none."""
         if question.kpi.scoped:
-            aims = [each for _, _, known in self.goals(question).known() for each in known]
-            return (min(x.from_ms for x in aims), max(x.to_ms for x in aims) - 1) if aims else None
+            known = [each for _, _, aims in self.goals(question).known for each in aims.by_stretch]
+            return (min(first for first, _ in known), max(end for _, end in known) - 1) if known else None
         measures = sorted({name for part in question.kpi.parts if part.source for name in part.source.measures})
         rows = self._run(
             "SELECT count(), min(at_ms), max(at_ms) FROM {postings} WHERE tenant = {tenant:String} "
@@ -201,7 +236,7 @@ class Asker:
             case "":
                 pass
             case special:
-                return {first.name: self.goals(question).value(special, stretch)}
+                raise AssertionError(f"{special} is no part that stands for itself")
         select = planner.select(parts, windows)
         rows = self._run(select.sql, select.parameters)
         dims, values = len(question.by), len(parts)
@@ -282,7 +317,8 @@ class Asker:
 
 
 def read_together(parts: Iterable[Part]) -> list[list[Part]]:
-    """Parts that one statement can read: of one window, and of one source, or all of postings as they stand.
+    """Parts that one statement can read: of one window, and of one source, or all of postings as they stand, as far as
+    their places are filled in alike, by their reps or not at all.
 
     A median is read with the count of what it is the median of.
     """
@@ -290,7 +326,8 @@ def read_together(parts: Iterable[Part]) -> list[list[Part]]:
     told = list(parts)
     ranked = {part.source: part.stat for part in told if part.stat in RANKED}
     for part in told:
-        source = "postings" if part.source and part.source.which and part.stat == "sum" else part.source
+        plain = part.source if part.source and part.source.which and part.stat == "sum" else None
+        source = f"postings {'rep_id' in plain.dims}" if plain else part.source
         stat = ranked.get(part.source, part.stat)
         alone = part if part.special else None
         groups.setdefault((source, part.window, stat, part.weighted, alone), []).append(part)

@@ -133,6 +133,7 @@ class Definitions:
         self._now_ms: int | None = None
         """Where the organisation of now is asked for."""
         self._views: dict[tuple[int | None, Fx], Definitions] = {}
+        self._rates: dict[tuple[Fx, str], Rates] = {}
         self._pipelines: dict[int, dict[tuple[str, str], tuple[int, Fraction | None]]] = {}
         """By how many of their definitions were in force."""
 
@@ -176,10 +177,15 @@ class Definitions:
 
     def rates(self, quote: str) -> Rates:
         """Rates into ``quote`` (of the day, unless seen otherwise), by currency: (in force from, rate), in order."""
+        if (self._fx, quote) not in self._rates:
+            self._rates[self._fx, quote] = self._rates_of(self._fx, quote)
+        return self._rates[self._fx, quote]
+
+    def _rates_of(self, fx: Fx, quote: str) -> Rates:
         facts = self._of(FxRateSet)
-        if self._fx == "day":
+        if fx == "day":
             return by_moment(facts, quote)
-        return unconverted(quote) if self._fx == "none" else by_period(map(self._of_period, facts), quote, self._fx)
+        return unconverted(quote) if fx == "none" else by_period(map(self._of_period, facts), quote, fx)
 
     def _of_period(self, fact: Fact) -> tuple[Fact, tuple[int, int] | None]:
         rate = fact.data

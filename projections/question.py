@@ -102,8 +102,8 @@ def question(
         dims += [_own_currency(found)] if "currency" not in dims else []
     if compare and grain == "total" and (from_ is None or to is None):
         raise BadQuestion("compare", f"{compare!r} needs a stretch of time; allowed: with from and to, or a grain")
-    if rest and (limit is None or not dims or found.scoped):
-        raise BadQuestion("rest", "is not possible here; allowed: with by and limit, of a KPI without targets")
+    if rest and (limit is None or not set(dims) - {"kpi"}):
+        raise BadQuestion("rest", "is not possible here; allowed: with by and limit, by more than kpi")
     if found.scoped:
         _one_scope(found, [*dims, *(told.partition("=")[0].strip() for told in where)])
     orders = ("period", "value", *dims)

@@ -4,10 +4,12 @@ A target is for a year, quarter or month of the calendar, or for a fiscal year o
 was set for has the sum of those that fill it without a gap, where the KPI is one that adds up over time.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from events.currencies import EXPONENTS
@@ -38,36 +40,53 @@ class Target:
     entity: str
 
 
-def targets(definitions: Definitions) -> list[Target]:
-    """Every target that stands."""
-    found: dict[tuple[str, str, str, int, int], Target] = {}
+@dataclass
+class Aims:
+    """The targets of one KPI for one scope, every period's."""
+
+    by_stretch: dict[tuple[int, int], Target] = field(default_factory=dict)
+    by_start: dict[int, list[Target]] = field(default_factory=dict)
+    """In order of their ends."""
+
+    def add(self, target: Target) -> None:
+        """One more, in place of one for the same stretch."""
+        self.by_stretch[target.from_ms, target.to_ms] = target
+        others = [each for each in self.by_start.get(target.from_ms, []) if each.to_ms != target.to_ms]
+        self.by_start[target.from_ms] = sorted([*others, target], key=lambda each: each.to_ms)
+
+    def filling(self, from_ms: int, to_ms: int, adds_up: bool) -> list[Target]:
+        """The target of exactly this stretch, else those that fill it, longest first; none where there is a gap."""
+        exact = self.by_stretch.get((from_ms, to_ms))
+        if exact is not None or not adds_up:
+            return [] if exact is None else [exact]
+        found: list[Target] = []
+        while from_ms < to_ms:
+            following = self.by_start.get(from_ms, [])
+            inside = bisect_right(following, to_ms, key=lambda each: each.to_ms)
+            if not inside:
+                return []
+            found.append(following[inside - 1])
+            from_ms = found[-1].to_ms
+        return found
+
+
+@lru_cache(maxsize=4)
+def targets(definitions: Definitions) -> Mapping[str, Mapping[tuple[str, str], Aims]]:
+    """Every target that stands: by scope (``company`` …), then by its KPI and whose it is, in order."""
+    found: dict[str, dict[tuple[str, str], Aims]] = {}
     calendar = definitions.calendar
+    stretches: dict[str, tuple[int, int]] = {}
     for fact in definitions.of_kind("target"):
         told = fact.data
         assert isinstance(told, TargetSet)
-        from_ms, to_ms = calendar.stretch(told.period)
-        found[told.kpi, told.scope, told.scope_id or "", from_ms, to_ms] = Target(
-            told.kpi, told.scope, told.scope_id or "", from_ms, to_ms, Fraction(told.value),
-            told.currency or calendar.currency, fact.position, fact.entity,
+        if told.period not in stretches:
+            stretches[told.period] = calendar.stretch(told.period)
+        whose = told.scope_id or ""
+        found.setdefault(told.scope, {}).setdefault((told.kpi, whose), Aims()).add(
+            Target(told.kpi, told.scope, whose, *stretches[told.period], Fraction(told.value),
+                   told.currency or calendar.currency, fact.position, fact.entity)
         )  # fmt: skip
-    return list(found.values())
-
-
-def filling(known: Iterable[Target], from_ms: int, to_ms: int, adds_up: bool) -> list[Target]:
-    """The target of exactly this stretch, else those that fill it, longest first; none where there is a gap."""
-    inside = [each for each in known if from_ms <= each.from_ms and each.to_ms <= to_ms]
-    exact = [each for each in inside if (each.from_ms, each.to_ms) == (from_ms, to_ms)]
-    if exact or not adds_up:
-        return exact
-    found: list[Target] = []
-    at_ms = from_ms
-    while at_ms < to_ms:
-        following = [each for each in inside if each.from_ms == at_ms]
-        if not following:
-            return []
-        found.append(max(following, key=lambda each: each.to_ms))
-        at_ms = found[-1].to_ms
-    return found
+    return {scope: dict(sorted(aims.items())) for scope, aims in found.items()}
 
 
 def worth(known: Sequence[Target], kpi: Kpi, currency: str, definitions: Definitions, now_ms: int) -> Value:

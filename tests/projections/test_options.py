@@ -199,3 +199,27 @@ class TestRest:
     def test_it_needs_a_limit_and_a_dimension(self) -> None:
         with pytest.raises(BadQuestion, match="allowed: with by and limit"):
             question("bookings", rest=True, by=["rep"])
+        with pytest.raises(BadQuestion, match="by more than kpi"):
+            question("quota_attainment", rest=True, limit=1)
+
+    def test_targets_of_the_rest_add_up_beside_what_was_reached(self, backends: Backends) -> None:
+        aims = (
+            event("target.set", "2024-01-01", kpi=kpi, period="2024-01", scope="rep", scope_id=f"r{rep}", value=value)
+            for rep in (1, 2, 3)
+            for kpi, value in (("bookings", "1"), ("deals_won", "2"), ("win_rate", "0.5"))
+        )
+        company = told(backends, *self.EVENTS, *aims)
+        asked = {"by": ["rep"], "from_": "2024-01", "to": "2024-02", "limit": 2, "order": "-value"}
+        found = rows(company, "quota_attainment", where=["kpi=bookings", "kpi=deals_won"], rest=True, **asked)
+        assert [(row["kpi"], row["rep_id"], row["value"], row["parts"]) for row in found] == [
+            ("bookings", "r3", 9.0, {"actual": "9.00", "target": "1.00"}),
+            ("bookings", "r2", 4.0, {"actual": "4.00", "target": "1.00"}),
+            ("bookings", None, 17.0, {"actual": "17.00", "target": "1.00"}),
+            ("deals_won", None, 10 / 6, {"actual": 10, "target": 6}),
+        ]
+        (_, _, rest) = rows(company, "quota_attainment", where=["kpi=win_rate"], rest=True, **asked)
+        assert (rest["value"], rest["parts"]["actual"], rest["parts"]["target"]) == (2.0, 1.0, 0.5), "one is left"
+        (pace, *_) = rows(company, "quota_attainment/pace", where=["kpi=deals_won"], rest=True, **asked | {"limit": 1})
+        assert (pace["rep_id"], pace["parts"]["working_days"]) == ("r3", 23)
+        (left,) = rows(company, "pipeline_coverage", rest=True, **asked)
+        assert (left["rep_id"], left["reason"]) == (None, "no_target"), "none has a target of revenue"
