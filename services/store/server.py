@@ -25,7 +25,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from projections.ledger import Line
 from services.journal.port import Cut
-from services.store.clickhouse import ClickHouseStore, first_line
+from services.store.clickhouse import AS_IT_IS, ClickHouseStore, first_line
 from services.store.cluster import SETTINGS, on_cluster
 from services.store.port import UNFINISHED, Applied, Fenced, StoreError
 from services.store.sets import LEDGER, Sets
@@ -36,7 +36,7 @@ WINDOW: Final = 10_000
 OLDEST: Final = "26.2"
 """The first version whose INSERT ... SELECT keeps to a token when it is told to."""
 
-_WHOLE: Final = {
+_WHOLE: Final = AS_IT_IS | {
     "async_insert": 0,
     "deduplicate_insert_select": "enable_even_for_bad_queries",
     "max_threads": 1,
