@@ -129,10 +129,9 @@ class ClickHouseStore:
 
     def write_tables(self, tenant: str, history: Sequence[Any], postings: Sequence[Any], cut: Cut) -> None:
         """Finished columns of events and their lines, then the checkpoint."""
-        for number, table in enumerate(history):
-            self._put(tenant, "history", table, f"{cut.position}:{number}")
-        for number, table in enumerate(postings):
-            self._put(tenant, "postings", table, f"{cut.position}:{number}")
+        rows = [("history", table, f"{cut.position}:{number}") for number, table in enumerate(history)]
+        rows += [("postings", table, f"{cut.position}:{number}") for number, table in enumerate(postings)]
+        self._put_all(tenant, rows)
         count = sum(table.num_rows for table in postings)
         self.move_checkpoint(tenant, cut, self.lines(tenant) + count)
 
@@ -151,6 +150,11 @@ class ClickHouseStore:
             )
         except ClickHouseError as error:
             raise StoreError(f"the store could not be written: {first_line(error)}") from error
+
+    def _put_all(self, tenant: str, rows: Sequence[tuple[str, Any, str]]) -> None:
+        """Each table's rows and their part, as ``_put`` takes them; all of them are there when this ends."""
+        for table, each, part in rows:
+            self._put(tenant, table, each, part)
 
     def _put(self, tenant: str, table: str, rows: Any, part: str) -> None:
         """Rows of a tenant into a table of this set. ``part`` names them among all that its owner ever puts there."""
