@@ -10,7 +10,7 @@ redelivery is not even a duplicate. Offsets and events are written in one transa
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
@@ -120,18 +120,28 @@ class Mirror(SqliteJournal):
             self._read_up_to(first)
             self._apply(records, {})
 
-    def catch_up(self) -> None:
-        """Take everything that the topic has by now."""
+    def catch_up(self, partitions: Collection[int] | None = None) -> None:
+        """Take everything that the topic has by now; None: of all partitions. The others stay where they are."""
         with self._taking:
-            ends = self._source.ends()
-            for number, end in ends.items():
-                if end < self._nexts[number]:
-                    raise JournalError(
-                        f"partition {number} of the journal topic ends at {end}, and {self._nexts[number]} records of "
-                        "it were read before: it lost some; restore the topic, or delete the mirror and make the "
-                        "ledger anew to go on with what is left"
-                    )
-            self._read_up_to(ends)
+            ends = self._ends()
+            self._read_up_to(ends if partitions is None else {number: ends[number] for number in partitions})
+
+    def follow(self, partitions: Collection[int], most: int) -> None:
+        """Take the next records of these partitions, about so many in all, for who has other things to do too."""
+        with self._taking:
+            ends, each = self._ends(), -(-most // max(len(partitions), 1))
+            self._read_up_to({number: min(ends[number], self._nexts[number] + each) for number in partitions})
+
+    def _ends(self) -> dict[int, int]:
+        ends = self._source.ends()
+        for number, end in ends.items():
+            if end < self._nexts[number]:
+                raise JournalError(
+                    f"partition {number} of the journal topic ends at {end}, and {self._nexts[number]} records of "
+                    "it were read before: it lost some; restore the topic, or delete the mirror and make the "
+                    "ledger anew to go on with what is left"
+                )
+        return ends
 
     def next_offset(self, partition: int) -> int:
         """The offset in the journal topic up to which everything is taken."""

@@ -3,7 +3,7 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 from events import strict_json
@@ -12,13 +12,15 @@ _STRUCTURED: Final = "application/cloudevents"
 _PREFIX: Final = "ce_"
 
 
-def cloudevent(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> bytes | dict[str, Any]:
+def cloudevent(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> bytes | dict[str, Any]:
     """What a record tells: the bytes of a structured event, or the object that a binary one stands for.
 
     Structured is what has a ``content-type`` of ``application/cloudevents…``, and also what has no ``ce_`` headers
     at all, for many producers write JSON without a word about it. Never raises: what is wrong is left for the door
     to refuse, with what was told. The key says nothing about the event; its tenant is its attribute ``tenant``.
     """
+    if not headers:
+        return value or b""
     texts = {name: (text or b"").decode("utf-8", "backslashreplace") for name, text in headers}
     media = next((text for name, text in texts.items() if name.lower() == "content-type"), None)
     attributes = {name[len(_PREFIX) :]: text for name, text in texts.items() if name.startswith(_PREFIX)}

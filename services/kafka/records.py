@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 from kafka.consumer.fetcher import ConsumerRecord
 
-from events.envelope import TENANT
+from events.envelope import TENANT, Told
 from services.journal.port import Content, Journalled, Refused
 
 Headers = list[tuple[str, bytes]]
@@ -18,17 +18,6 @@ CONTENT_TYPE: Final = "content-type"
 CLOUDEVENT: Final = b"application/cloudevents+json"
 HEAD: Final = "salestream"
 """The header that holds, as one JSON object, what we know of a record."""
-
-
-class Record(msgspec.Struct, frozen=True):
-    """A record of a topic, whichever client read it."""
-
-    partition: int
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = []
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):
@@ -64,6 +53,19 @@ class Read(msgspec.Struct, frozen=True):
     sender: Sender | None
 
 
+class Record(msgspec.Struct, frozen=True):
+    """A record of a topic, whichever client read it."""
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = []
+    known: Read | None = None
+    """What it says, where it was written in this process; else see ``read``."""
+
+
 class Stranger(Exception):
     """A record of the journal topic that no Salestream wrote. A few words say why."""
 
@@ -75,6 +77,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     value: bytes
     headers: Headers
     timestamp_ms: int
+    known: Read | None = None
+    """What ``read`` will find in it, where that is known without decoding it again."""
 
 
 def of_kafka(record: ConsumerRecord) -> Record:
@@ -126,7 +130,11 @@ def outgoing(
     """What to write. ``now_ms`` counts only where the broker does not stamp records itself."""
     value, media, head = _written(said)
     head.inbox, head.sender = origin, sender
-    return Outgoing(said.tenant, value, [(CONTENT_TYPE, media), (HEAD, _encode(head))], now_ms)
+    known = None
+    if isinstance(said, Told | Journalled):
+        place = (said.tenant, said.source, said.id, said.type, said.at_ms, said.subject)
+        known = Read(Journalled(*place, said.digest, said.body, said.recorded_ms), origin, sender)
+    return Outgoing(said.tenant, value, [(CONTENT_TYPE, media), (HEAD, _encode(head))], now_ms, known)
 
 
 def _written(said: Content | Refused | Decision) -> tuple[bytes, bytes, _Head]:
@@ -152,6 +160,8 @@ def _text(text: str) -> str:
 
 def read(record: Record) -> Read:
     """What a record says. Raises Stranger."""
+    if record.known is not None:
+        return record.known
     head = next((value for name, value in record.headers if name == HEAD), None)
     if head is None:
         raise Stranger("it does not say what it is")

@@ -57,7 +57,8 @@ class Writer:
         records = []
         for number, out, sent in waiting:
             done = sent.get(timeout=1)
-            records.append(Record(number, done.offset, done.timestamp, out.tenant.encode(), out.value, out.headers))
+            key = out.tenant.encode()
+            records.append(Record(number, done.offset, done.timestamp, key, out.value, out.headers, out.known))
         return records
 
     @staticmethod

@@ -133,10 +133,9 @@ class ClickHouseStore:
 
     def write_tables(self, tenant: str, history: Sequence[Any], postings: Sequence[Any], cut: Cut) -> None:
         """Finished columns of events and their lines, then the checkpoint."""
-        for number, table in enumerate(history):
-            self._put(tenant, "history", table, f"{cut.position}:{number}")
-        for number, table in enumerate(postings):
-            self._put(tenant, "postings", table, f"{cut.position}:{number}")
+        rows = [("history", table, f"{cut.position}:{number}") for number, table in enumerate(history)]
+        rows += [("postings", table, f"{cut.position}:{number}") for number, table in enumerate(postings)]
+        self._put_all(tenant, rows)
         count = sum(table.num_rows for table in postings)
         self.move_checkpoint(tenant, cut, self.lines(tenant) + count)
 
@@ -163,6 +162,11 @@ class ClickHouseStore:
         """What is remembered of a checkpoint may not hold any more."""
         self._checkpoints.pop(tenant, None)
         self._line_counts.pop(tenant, None)
+
+    def _put_all(self, tenant: str, rows: Sequence[tuple[str, Any, str]]) -> None:
+        """Each table's rows and their part, as ``_put`` takes them; all of them are there when this ends."""
+        for table, each, part in rows:
+            self._put(tenant, table, each, part)
 
     def _put(self, tenant: str, table: str, rows: Any, part: str) -> None:
         """Rows of a tenant into a table of this set. ``part`` names them among all that its owner ever puts there."""

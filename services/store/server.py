@@ -11,6 +11,7 @@ import re
 import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
@@ -35,6 +36,9 @@ WINDOW: Final = 10_000
 
 OLDEST: Final = "26.2"
 """The first version whose INSERT ... SELECT keeps to a token when it is told to."""
+
+_ABREAST: Final = 2
+"""INSERTs of one batch that are on their way at the same time; so many, for the server merges what it took as well."""
 
 _WHOLE: Final = AS_IT_IS | {
     "async_insert": 0,
@@ -315,6 +319,14 @@ class ServerStore(ClickHouseStore):
         if latest.position != cut.position:
             raise StoreError(f"the store did not take the checkpoint of {tenant} at {cut.position}; {self.advice}")
         self._owned[tenant] = latest
+
+    def _put_all(self, tenant: str, rows: Sequence[tuple[str, Any, str]]) -> None:
+        """Side by side: which comes first means nothing, for the checkpoint comes after both. One that fails does not
+        end the others, and is raised when all have ended, so that nothing of ours is on its way after that.
+        """
+        with ThreadPoolExecutor(_ABREAST) as hands:
+            for done in [hands.submit(self._put, tenant, *each) for each in rows]:
+                done.result()
 
     def _put(self, tenant: str, table: str, rows: Any, part: str) -> None:
         owner = self._owned[tenant]

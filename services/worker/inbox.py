@@ -9,6 +9,7 @@ from services.ingest import Currencies, Terms, judge
 from services.journal.kafka import KafkaJournal
 from services.journal.port import Content, Refused, Verdict
 from services.kafka.binding import cloudevent
+from services.kafka.clients import partition_of
 from services.kafka.feeder import Feeder
 from services.kafka.log import Log
 from services.kafka.records import Record
@@ -55,7 +56,7 @@ class Inbox:
         for partition in list(self._next):
             self._feeder.forget(partition)
         self._next.clear()
-        self._journal.catch_up()  # the accepted calendars of those who fed these partitions before
+        self._journal.catch_up(self._owned())  # the accepted calendars of those who fed these partitions before
         for partition, offset in committed.items():
             if partition in self._owned():
                 self._aim(partition, offset)
@@ -113,6 +114,9 @@ class Inbox:
 
         def currency_of(tenant: str) -> str:
             if tenant not in known:
+                place = partition_of(tenant, self._journal.partitions)
+                if place not in self._owned():  # told in another's partition of the inbox
+                    self._journal.catch_up({place})
                 known[tenant] = Currencies(self._journal, self._currency, [tenant]).of(tenant)
             return known[tenant]
 

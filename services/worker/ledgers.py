@@ -18,6 +18,8 @@ LOOK_S: Final = 0.1
 partitions, ``move``, retries of dead letters."""
 LATEST_S: Final = 2.0
 """So long it is not looked at amid a batch that this worker writes to it, for there it would find mostly that batch."""
+FOLLOWED: Final = 2_000
+"""Records of other workers' partitions that are taken into the mirror in one go, when there is time."""
 
 
 class Counts(Protocol):
@@ -63,6 +65,7 @@ class Ledgers:
         self._posted: dict[str, int] = {}
         """Up to which position a tenant's ledger is known to be."""
         self._looked_s = 0.0
+        self._followed_s = 0.0
         self.done: Final[dict[int, tuple[int, int]]] = {}
         """By partition, the journal offset up to which everything is in the ledger, and the time of the record before
         it; 0: unknown. Any thread may read it."""
@@ -98,11 +101,25 @@ class Ledgers:
         waiting |= self._post_all([tenant for tenant in behind if tenant not in waiting])
         held = {self._place(tenant) for tenant in waiting}
         self.done.update({number: (offset, 0) for number, offset in reached.items() if number not in held})
+        if not self._writing():
+            self._follow()
+
+    def _follow(self) -> None:
+        """Keep the mirror near the end of other workers' partitions too: who takes one over posts it when its mirror
+        has all of it. They do the work of theirs, so that this is nothing to wait for, and is left out under load.
+        """
+        others = set(range(self._journal.partitions)) - self._owned()
+        if others and time.monotonic() - self._followed_s >= LOOK_S:
+            self._journal.follow(others, FOLLOWED)
+            self._followed_s = time.monotonic()
 
     def look(self, after_s: float = LOOK_S) -> None:
-        """Take into the mirror what others have appended, if that was not done for so long. From any thread."""
+        """Take into the mirror what others have appended to our partitions, if that was not done for so long.
+
+        From any thread.
+        """
         if time.monotonic() - self._looked_s >= after_s:
-            self._journal.catch_up()
+            self._journal.catch_up(self._owned())
             self._looked_s = time.monotonic()
 
     def _reached(self, tenant: str) -> int:

@@ -95,9 +95,10 @@ def _run(path: Path, sql: bytes, arguments: Mapping[str, str]) -> tuple[bytes, s
     try:
         if database := arguments.get("database"):
             handle.query(f"USE `{database}`")
-        for name, value in arguments.items():
-            if name not in _NO_SETTINGS and not name.startswith("param_"):
-                handle.query(f"SET {name} = {_quoted(value)}")
+        told = arguments.items()
+        settings = [(name, value) for name, value in told if name not in _NO_SETTINGS and not name.startswith("param_")]
+        if settings:
+            handle.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in settings))
         result = handle.query(sql, asked, params=bound)
         rows = str(result.rows_read())
         summary = {"read_rows": rows, "written_rows": rows, "result_rows": "0", "elapsed_ns": "0"}

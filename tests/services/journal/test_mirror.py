@@ -99,6 +99,25 @@ def test_what_is_missing_before_a_batch_is_read_first(tmp_path: Path) -> None:
         assert ids(found) == [str(n) for n in range(9)]
 
 
+def test_a_worker_takes_the_partitions_it_names_and_follows_the_others(tmp_path: Path) -> None:
+    topic = Topic()
+    ours, theirs = partition_of("default", 2), partition_of("acme", 2)
+    assert ours != theirs
+    for n in range(9):
+        topic.write(told(str(n)), NOW_MS)
+        topic.write(told(str(n), tenant="acme"), NOW_MS)
+
+    with mirror(tmp_path, topic) as found:
+        found.catch_up({ours})
+        assert (found.next_offset(ours), found.next_offset(theirs)) == (9, 0)
+        found.follow({theirs}, 4)
+        assert (found.next_offset(ours), found.next_offset(theirs)) == (9, 4)
+        assert ids(found, "acme") == ["0", "1", "2", "3"]
+        found.follow({theirs}, 100)
+        assert found.heads() == {"default": 9, "acme": 9}
+        found.follow(set(), 4)
+
+
 def test_a_decision_stands_and_names_a_letter_that_is_there(tmp_path: Path) -> None:
     topic = Topic()
     for each in (
