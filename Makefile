@@ -2,7 +2,7 @@
 #
 # Everything runs from .venv inside the checkout; nothing needs to be activated.
 #   PYTHON=python3.12   the Python (3.11 or newer) that .venv is made with
-#   ARGS="..."          passed on to the command behind demo, test, bench, torture and lock
+#   ARGS="..."          passed on to the command behind demo, test, bench, torture, fuzz and lock
 
 PYTHON ?= python3
 UV     ?= uv
@@ -26,7 +26,7 @@ COMPILE := "$(UV)" pip compile pyproject.toml -q --universal --python-version 3.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test check lint types bench torture docs pictures lock clean
+.PHONY: help setup demo test check lint types bench torture fuzz docs pictures lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,10 @@ bench: $(DEV) ## Measure the figures that the README gives
 
 torture: $(DEV) ## Kill, cut off and shuffle workers for some hours; the books stay exact
 	@$(BIN)/python -m tests.services.worker.torture $(ARGS)
+
+fuzz: $(DEV) ## Try the HTTP interface, codec and connectors with odd input, for some minutes
+	@SALESTREAM_FUZZ=100 $(BIN)/python -m pytest -q tests/services/gateway/test_openapi.py tests/services/connectors/test_fuzz.py
+	@$(PIP) install "atheris>=3,<4" && $(BIN)/python -m tests.fuzz $(ARGS)
 
 docs: $(DEV) ## Regenerate the generated pages
 	@$(BIN)/python -m services.docs

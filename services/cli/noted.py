@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 ASKS: Final = frozenset(
     {
         "kpi", "explain", "changes", "history", "export", "dispute pack", "verify", "audit", "digest", "attest",
-        "replay", "what-if", "definitions diff", "dead-letters list", "dead-letters show", "inbox list", "inbox show", "status",
-        "keys list", "subject erased", "trail",
+        "replay", "what-if", "definitions diff", "dead-letters list", "dead-letters show", "inbox list", "inbox show",
+        "status", "keys list", "subject erased", "trail",
     }
 )  # fmt: skip
 """Verbs that show something of the books."""

@@ -19,7 +19,8 @@ from events.vocabulary import BY_TYPE
 from services.gateway.access import Caller
 from services.gateway.asyncapi import asyncapi
 from services.gateway.gateway import Gateway, Route
-from services.gateway.problems import of_status
+from services.gateway.problems import MEDIA, of_status
+from services.gateway.schemas import PLACE
 
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2230}"
@@ -104,8 +105,16 @@ def _table(rows: Iterator[tuple[str, str]]) -> str:
     return f"<table>{''.join(cells)}</table>"
 
 
+_MISSING: Final = {
+    "description": "There is no such type, or not in this version.",
+    "content": {MEDIA: {"schema": {"$ref": f"{PLACE}Problem"}}},
+}
+
+
 def _route(path: str, handler: Any, summary: str, media: str, **more: Any) -> Route:
-    answers = {200: {"description": "Here it is.", "content": {media: {"schema": {}}}}}
+    answers: dict[int, dict[str, Any]] = {200: {"description": "Here it is.", "content": {media: {"schema": {}}}}}
+    if "parameters" in more:
+        answers[404] = _MISSING
     told = {"method": "GET", "path": path, "scope": None, "handler": handler, "summary": summary}
     return Route(**(told | {"description": f"{summary}.", "responses": answers} | more))
 

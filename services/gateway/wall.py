@@ -51,7 +51,11 @@ async def page(gateway: Gateway, caller: Caller, request: Request) -> Response:
     headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer", "Vary": "Accept-Encoding"}
     if zipped:
         headers["Content-Encoding"] = "gzip"
-    return Response(_file(name, zipped), headers=headers, media_type=_MEDIA[name.rpartition(".")[2]])
+    return Response(_file(name, zipped), headers=headers, media_type=_media(name))
+
+
+def _media(name: str) -> str:
+    return _MEDIA[name.rpartition(".")[2]]
 
 
 async def session(gateway: Gateway, caller: Caller, request: Request) -> Response:
@@ -147,13 +151,18 @@ _PARAMETERS: Final = {
     "of": "Whose board, where it is one's: the id of the rep, team, region or product.",
     "as_of": "As it was known then: a recorded time, or a position of the journal.",
 }
-_PAGE: Final = {200: {"description": "The file.", "content": {"text/html": {"schema": {"type": "string"}}}}}
+
+
+def _answers(name: str) -> dict[int, dict[str, Any]]:
+    content = {_media(name): {"schema": {"type": "string"}}}
+    return {200: {"description": "The file.", "content": content}}
+
 
 ROUTES: Final = (
     *(
-        Route(method="GET", path=path, scope=None, handler=page, summary="The wallboard", responses=_PAGE,
+        Route(method="GET", path=path, scope=None, handler=page, summary="The wallboard", responses=_answers(name),
             description="A file of the page that shows boards in a browser.")
-        for path in _FILES
+        for path, name in _FILES.items()
     ),
     Route(
         method="POST", path="/api/session", scope="wall", handler=session, summary="Keep the key in a cookie",
