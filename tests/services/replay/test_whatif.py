@@ -126,7 +126,7 @@ CONTACTS = [
 )  # fmt: skip
 def test_a_win_is_credited_to_who_was_in_contact(company: New, rule: str, channels: list[Any], won: list[Any]) -> None:
     asked = [{"kpi": kpi, "by": ["channel"]} for kpi in ("bookings", "deals_won")] + [{"kpi": "bookings"}]
-    result = run(company(CONTACTS), Scenario(attribution=rule), *asked)
+    result = run(company(CONTACTS), read_scenario(f"attribution: {rule}", "x.yaml"), *asked)
     money, count, whole = (
         [(row.get("channel"), row["value"]) for row in pair["scenario"]["rows"]] for pair in result["answers"]
     )
