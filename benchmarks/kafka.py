@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from threading import Thread
 from typing import Final
 
 from benchmarks.measure import taken
-from benchmarks.peers import faust_bare, plain
+from benchmarks.peers import environment, faust_bare, plain
 from services.simulator.company import Company
 from services.store.server import open_server
 from tests.clickhouse.running import ROOT, RunningServer
@@ -142,20 +141,8 @@ def _cpu(worker: Running) -> float:
 
 def _quix(site: Site, folder: Path) -> Speed | str:
     """Quix Streams on the same inbox, or why it was not measured."""
-    python = folder / "bin" / "python"
-    venv.create(folder, with_pip=True)
-    install = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "-r",
-        str(LOCK),
-    ]
-    if subprocess.run(install, check=False, capture_output=True).returncode:
+    python = environment.made(folder, LOCK)
+    if python is None:
         return "not measured: it could not be installed"
     told = [site.cluster.name, site.names.inbox, f"{site.names.prefix}.quix", "quix", len(site.told), folder / "state"]
     command = [str(word) for word in (python, "-m", "benchmarks.peers.quix", *told)]

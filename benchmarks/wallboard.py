@@ -35,7 +35,7 @@ def measured(events: int = HISTORY) -> list[str]:
         taken(work.ingest, data, path)
         with serving(data) as port:
             lines += ["| viewers | told to screen p50 ms | p99 ms | frames/s | KiB a frame |", "|---|---|---|---|---|"]
-            lines += [_line(viewers, asyncio.run(_watched(port, viewers, run))) for run, viewers in enumerate(VIEWERS)]
+            lines += [_line(viewers, asyncio.run(watched(port, viewers, run))) for run, viewers in enumerate(VIEWERS)]
             weight = sum(_weight(port, path) for path in _PAGE)
     return [*lines, "", f"The page weighs {weight / 1024:,.0f} KiB as it travels, all that it ever loads.", ""]
 
@@ -53,7 +53,7 @@ def _line(viewers: int, told: tuple[list[float], int, int]) -> str:
     )
 
 
-async def _watched(port: int, viewers: int, run: int) -> tuple[list[float], int, int]:
+async def watched(port: int, viewers: int, run: int) -> tuple[list[float], int, int]:
     """Seconds from sending each event to the frame that has it, sorted; frames and bytes of the viewer who measures."""
     seen: list[tuple[float, int]] = []
     size = [0]

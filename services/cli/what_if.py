@@ -27,8 +27,8 @@ def what_if(
 ) -> None:  # fmt: skip
     """Answer KPIs (all where none is named) as history was, and as it would be scored under a scenario.
 
-    A scenario names stage probabilities, exchange rates, owners, teams, regions, categories of spend or targets that
-    would have been told otherwise; see docs/replay.md. It is a re-scoring of what happened, not a prediction.
+    A scenario names stage probabilities, exchange rates, owners, teams, regions, categories of spend, targets or a cap
+    on discounts that would have been told otherwise, or the contacts that wins are credited to; see docs/replay.md. It is a re-scoring of what happened, not a prediction.
     """
     from projections.question import question
     from services.replay.scenario import load
@@ -51,6 +51,8 @@ def what_if(
         show.table([t(name) for name in ("KPI", "period", "slice", "reality", "scenario")], rows, numbers=[3, 4])
     )
     session.say()
+    if result["credited"]:
+        session.say(t("{n} lines of wins are credited to other contacts").format(n=f"{result['credited']:,}"))
     session.say(t("{n} of {all} events are told otherwise; a re-scoring of what happened, not a prediction").format(
         n=f"{result['changed']:,}", all=f"{result['events']:,}"
     ))  # fmt: skip

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from events.codec import read
 from events.envelope import Entry
+from services.replay.credit import Attribution
+from services.replay.discount import Prices
 from services.workspace import WorkspaceError
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -52,6 +54,15 @@ class Scenario(BaseModel):
     spend_categories: dict[Name, Name] = {}
     """What was spent as this would have been spent as that."""
     targets: list[Target] = []
+    discount_cap: Share | None = None
+    """No win would have been for less than what was first asked, less this share."""
+    attribution: Attribution | None = None
+    """Which contacts a win would have been credited to: the first, the last, or all of them alike (linear)."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it needs to know the whole history before it tells any of it otherwise."""
+        return self.discount_cap is not None or self.attribution is not None
 
     def used(self) -> set[str]:
         """Every rule of the scenario, in words."""
@@ -64,6 +75,8 @@ class Scenario(BaseModel):
 
 _MAPS: Final = {"owners": "rep_id", "teams": "team_id", "regions": "region", "spend_categories": "category"}
 """Which field of an event each map changes."""
+_PRICED: Final = ("deal.won", "deal.updated")
+"""What tells the amount of a win."""
 
 
 def read_scenario(text: str, where: str) -> Scenario:
@@ -90,8 +103,9 @@ def load(path: Path) -> Scenario:
 class Rewriter:
     """Tells events as a scenario has them. What it does not touch stays as it is, byte for byte."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, prices: Prices | None = None) -> None:
         self._scenario = scenario
+        self._prices = prices
         self.unused = scenario.used()
         """The rules that have changed nothing so far: a word that the history does not know, most likely."""
         self.changed = 0
@@ -102,6 +116,8 @@ class Rewriter:
         event = json.loads(entry.body)
         before = json.dumps(event["data"])
         self._rewrite(entry.type, event["data"])
+        if entry.type in _PRICED:
+            self._cap(event["data"], entry)
         if json.dumps(event["data"]) == before:
             return entry
         self.changed += 1
@@ -124,6 +140,12 @@ class Rewriter:
         for field, name in _MAPS.items():
             if name != "category" or type_ == "spend.recorded":
                 self._mapped(field, name, type_, data)
+
+    def _cap(self, data: dict[str, Any], entry: Entry) -> None:
+        cap = self._scenario.discount_cap
+        if cap is not None and self._prices is not None:
+            amount = self._prices.capped(data, (entry.at_ms, entry.position), cap)
+            self._take("discount_cap", data, "amount", amount)
 
     def _probabilities(self, data: dict[str, Any]) -> None:
         of = self._scenario.probabilities.get(data["pipeline"], {})

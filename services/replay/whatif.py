@@ -4,20 +4,29 @@ It is a re-scoring of what happened and no prediction: nobody would have acted o
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from events.activities import TouchpointLogged
+from events.codec import read
+from events.deals import DealCreated, DealUpdated, DealWon
+from events.leads import LeadCreated
 from projections.catalogue import KPIS
 from projections.question import question
 from services.journal.port import Journalled
 from services.journal.sqlite import SqliteJournal
-from services.processor.poster import Poster
+from services.processor.poster import Poster, voided_before
+from services.replay.credit import Contacts, Crediting
+from services.replay.discount import Prices
 from services.replay.scenario import BadScenario, Rewriter, Scenario
 from services.workspace import Workspace
 
 LABEL: Final = "a re-scoring of what happened, not a prediction"
 _CHUNK: Final = 5_000
+_LEARNT: Final = frozenset(each.TYPE for each in (DealCreated, DealUpdated, DealWon, LeadCreated, TouchpointLogged))
+"""What some rules have to know beforehand."""
 
 
 def whatif(
@@ -34,13 +43,16 @@ def whatif(
     cut = workspace.store.read_checkpoint(tenant)
     at: dict[str, Any] = {"as_of": str(cut.position)}
     questions = [question(**(at | dict(one))) for one in asked] or [question(kpi.id, **at) for kpi in KPIS]
-    rewriter = Rewriter(scenario)
+    prices, contacts = _learnt(workspace, tenant, cut.position) if scenario.learns else (Prices(), Contacts())
+    rewriter, credited = Rewriter(scenario, prices), 0
     try:
         with TemporaryDirectory(prefix="salestream-what-if-") as folder:
             with SqliteJournal(Path(folder) / "journal.sqlite") as journal:
                 told(workspace, tenant, cut.position, rewriter, journal)
                 scratch = workspace.store.scratch()
-                Poster(tenant, journal, scratch, keep=workspace.settings.history_events).catch_up(progress)
+                poster = _poster(scenario, contacts)(tenant, journal, scratch, keep=workspace.settings.history_events)
+                poster.catch_up(progress)
+                credited = getattr(poster, "credited", 0)
             books = {"reality": workspace.books(tenant), "scenario": workspace.books(tenant, scratch)}
             answers = [{which: each.ask(one) for which, each in books.items()} for one in questions]
     finally:
@@ -50,8 +62,27 @@ def whatif(
         "name": scenario.name,
         "events": cut.position,
         "changed": rewriter.changed,
+        "credited": credited,
         "answers": answers,
     }
+
+
+def _learnt(workspace: Workspace, tenant: str, last: int) -> tuple[Prices, Contacts]:
+    """What was asked for deals, and who was in contact, by all events up to a position that count."""
+    prices, contacts, after = Prices(), Contacts(), 0
+    voided = voided_before(workspace.journal, tenant, last)
+    while after < last and (entries := workspace.journal.read(tenant, after, min(_CHUNK, last - after))):
+        for entry in entries:
+            if entry.type in _LEARNT and (entry.source, entry.id) not in voided:
+                fact = read(entry)
+                prices.learn(fact)
+                contacts.learn(fact)
+        after = entries[-1].position
+    return prices, contacts
+
+
+def _poster(scenario: Scenario, contacts: Contacts) -> Callable[..., Poster]:
+    return Poster if scenario.attribution is None else partial(Crediting, scenario.attribution, contacts)
 
 
 def told(workspace: Workspace, tenant: str, last: int, rewriter: Rewriter, journal: SqliteJournal) -> None:

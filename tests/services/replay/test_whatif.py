@@ -1,15 +1,24 @@
 """What if: reality under no scenario, to the byte; and what follows from each rule."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from events.deals import DealCreated, DealWon
+from events.activities import TouchpointLogged
+from events.corrections import EventVoided
+from events.deals import DealCreated, DealReopened, DealUpdated, DealWon
+from events.leads import LeadCreated
 from events.people import RepAssigned
 from events.planning import FxRateSet, PipelineDefined
+from events.samples import SOURCE
 from events.spend import SpendRecorded
+from projections.posting import Dimensions, Posting
+from services.replay.credit import shares
 from services.replay.digest import history_digest, ledger_digest
 from services.replay.scenario import BadScenario, Scenario, read_scenario
 from services.replay.whatif import LABEL, whatif
@@ -89,6 +98,96 @@ def test_each_rule_scores_history_anew(
     assert result["changed"] > 0
 
 
+CONTACTS = [
+    deal(1, LeadCreated, "l", lead_id="L-1", channel="web", campaign="spring"),
+    deal(2, DealCreated, "d", deal_id="D-1", lead_id="L-1", amount="100.00", campaign="told", channel="told"),
+    deal(3, TouchpointLogged, "t1", lead_id="L-1", rep_id="ana", kind="call", channel="phone", campaign="spring"),
+    deal(4, TouchpointLogged, "t2", deal_id="D-1", rep_id="ana", kind="visit", channel="fair"),
+    deal(4, TouchpointLogged, "t0", deal_id="D-1", rep_id="ana", kind="call"),
+    deal(4, TouchpointLogged, "tv", deal_id="D-1", rep_id="ana", kind="call", channel="voided"),
+    deal(4, EventVoided, "v", source=SOURCE, id="tv"),
+    deal(5, DealWon, "w", deal_id="D-1", amount="80.00", cost="20.00"),
+    deal(6, TouchpointLogged, "t3", deal_id="D-1", rep_id="ana", kind="call", channel="after"),
+    deal(5, DealWon, "w2", deal_id="D-2", amount="7.00", channel="told"),
+]
+"""A deal won after three contacts that say where it came from, and one that nobody was in contact about."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "channels", "won"),
+    [
+        ("first", [("told", "7.00"), ("web", "80.00")], [("told", 1), ("web", 1)]),
+        ("last", [("fair", "80.00"), ("told", "7.00")], [("fair", 1), ("told", 1)]),
+        (
+            "linear", [("fair", "26.67"), ("phone", "26.67"), ("told", "7.00"), ("web", "26.66")],
+            [("fair", 1), ("told", 1)],
+        ),
+    ],
+)  # fmt: skip
+def test_a_win_is_credited_to_who_was_in_contact(company: New, rule: str, channels: list[Any], won: list[Any]) -> None:
+    asked = [{"kpi": kpi, "by": ["channel"]} for kpi in ("bookings", "deals_won")] + [{"kpi": "bookings"}]
+    result = run(company(CONTACTS), read_scenario(f"attribution: {rule}", "x.yaml"), *asked)
+    money, count, whole = (
+        [(row.get("channel"), row["value"]) for row in pair["scenario"]["rows"]] for pair in result["answers"]
+    )
+    assert (money, count, whole) == (channels, won, [(None, "87.00")])
+    assert (result["changed"], result["credited"]) == (0, 1)
+
+
+def test_what_is_taken_back_is_taken_back_from_who_was_credited(company: New) -> None:
+    again = [*CONTACTS, deal(8, DealReopened, "o", deal_id="D-1", stage="proposal")]
+    result = run(company(again), Scenario(attribution="linear"), {"kpi": "bookings", "by": ["channel"]})
+    (pair,) = result["answers"]
+    assert {row["channel"]: row["value"] for row in pair["scenario"]["rows"] if row["value"] != "0.00"} == {
+        "told": "7.00"
+    }
+
+
+@given(
+    amount=st.integers(-(10**9), 10**9),
+    places=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy")), min_size=1, max_size=9),
+)
+def test_shares_are_even_and_add_up(amount: int, places: list[tuple[str, str]]) -> None:
+    line = Posting(measure="won", at_ms=0, event=1, dims=Dimensions(), count=1, amount=amount, cost=-amount)
+    told = shares(line, places)
+    assert sum(each.amount for each in told) == amount == -sum(each.cost for each in told)
+    assert [each.count for each in told] == [1, *[0] * (len(told) - 1)]
+    assert (told[0].dims.channel, told[0].dims.campaign) == places[-1]
+    for each in told:
+        number = places.count((each.dims.channel, each.dims.campaign))
+        assert abs(each.amount * len(places) - amount * number) < number * len(places)
+
+
+@pytest.mark.parametrize(
+    ("cap", "won"),
+    [("0.1", "90.00"), ("0.2", "80.00"), ("0.5", "80.00"), ("0", "100.00"), ("0.33333", "80.00"), ("0.19999", "80.01")],
+)
+def test_no_win_is_for_less_than_a_cap_on_discounts_allows(company: New, cap: str, won: str) -> None:
+    told = [
+        deal(2, DealCreated, "d", deal_id="D-1", amount="100.00"),
+        deal(3, DealUpdated, "u", deal_id="D-1", amount="60.00"),
+        deal(5, DealWon, "w", deal_id="D-1", amount="80.00"),
+        deal(5, DealWon, "w2", deal_id="D-2", amount="7.00"),
+        deal(6, DealCreated, "d3", deal_id="D-3", amount="50.00", currency="USD"),
+        deal(7, DealWon, "w3", deal_id="D-3", amount="9.00", currency="CNY"),
+    ]
+    result = run(company(told), read_scenario(f"discount_cap: {cap}", "x.yaml"), {"kpi": "bookings", "by": ["deal"]})
+    reality, scenario = values(result, "deal")
+    assert reality == [("D-1", "80.00"), ("D-2", "7.00"), ("D-3", "9.00")]
+    assert scenario == [("D-1", won), ("D-2", "7.00"), ("D-3", "9.00")]
+    assert result["changed"] == (won != "80.00")
+
+
+def test_a_correction_after_the_win_is_capped_too(company: New) -> None:
+    told = [
+        deal(2, DealCreated, "d", deal_id="D-1", amount="100.00"),
+        deal(5, DealWon, "w", deal_id="D-1", amount="100.00"),
+        deal(6, DealUpdated, "u", deal_id="D-1", amount="60.00"),
+    ]
+    result = run(company(told), Scenario(discount_cap=Decimal("0.25")), {"kpi": "bookings"})
+    assert values(result) == [["60.00"], ["75.00"]]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -106,6 +205,8 @@ def test_a_rule_that_fits_nothing_is_said(company: New, text: str, words: str) -
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("discount_cap: 1.5", "x.yaml: discount_cap: .*less than or equal"),
+        ("attribution: best", "x.yaml: attribution: .*'first', 'last' or 'linear'"),
         ("colour: red", "x.yaml: colour: .* a scenario has: name, probabilities, rates"),
         ("probabilities: {default: {proposal: 1.2}}", "x.yaml: probabilities.default.proposal: .*less than or equal"),
         ("rates: {USD: 7}", r"x.yaml: rates.USD"),
