@@ -14,7 +14,7 @@ from typing import Any, Final
 from projections.ask import Asker, Cell, Row, read_together
 from projections.compute import Columns, computed, measures_of
 from projections.definitions import Definitions
-from projections.formula import Part
+from projections.formula import Part, Value
 from projections.kpi import Kpi
 from projections.periods import FOREVER, Period
 from projections.question import Question
@@ -34,6 +34,8 @@ _MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 Found = list[dict[Cell, Row]]
 """For each period of a want, in order, the rows by cell."""
+_Rows = dict[tuple[Period, Cell], tuple[tuple[Value | None, ...], Row]]
+"""By period and cell: the values that a row was made of, and the row."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class Sheet:
         self._kept: dict[tuple[Any, ...], _Kept] = {}
         self._ledger = _Ledger()
         self._entities = Entities()
+        self._rows: dict[Want, _Rows] = {}
+        self._rows_before: dict[Want, _Rows] = {}
         self._frame = 0
         self._healed = 0
 
@@ -146,6 +150,7 @@ class Sheet:
             self._kept.clear()
             self._ledger = _Ledger()
         self._frame += 1
+        self._rows, self._rows_before = {}, self._rows
         self._ledger.follow(books, cut)
         if self._ledger.lines is None:
             self._entities.forget()
@@ -158,9 +163,20 @@ class Sheet:
                 found[place] = rows
         return found
 
-    def moved(self, measures: Iterable[str], since: int) -> bool:
-        """Whether any of these has a line after a position, up to the cut that was read last."""
-        return self._ledger.moved(measures, since)
+    def changed(self, measure: str, since: int) -> list[str] | None:
+        """The entities with lines of a measure after a position, up to the cut that was read last; None: unknown."""
+        if not self._ledger.moved((measure,), since):
+            return []
+        lines = self._ledger.new((measure,), since)
+        return None if lines is None else sorted({line["entity"] for line in lines})
+
+    def lines(self, books: Books, column: str, measures: frozenset[str], names: Sequence[str]) -> list[Columns]:
+        """All lines of these measures and entities, up to that cut."""
+        return self._entities.lines(books, self._ledger.position, column, measures, names)
+
+    def known_rows(self, want: Want) -> tuple[_Rows, _Rows]:
+        """What the frame before made of a want, and where to put what this one does."""
+        return self._rows_before.get(want, {}), self._rows.setdefault(want, {})
 
     def rows(
         self, books: Books, key: tuple[Any, ...], parts: Sequence[Part], sql: str, parameters: Mapping[str, Any]
@@ -275,18 +291,26 @@ class _Together:
     def _found(
         self, want: Want, names: Mapping[Part, str], values: Mapping[str, Mapping[tuple[int, Cell], Any]]
     ) -> Found:
-        mine = {part.name: values.get(names[part], {}) for part in want.kpi.parts}
+        parts = want.kpi.parts
+        mine = {part.name: values.get(names[part], {}) for part in parts}
         question = replace(self._question, kpi=want.kpi)
         asker = self._books.asker(self._cut, self._definitions)
         cells: dict[int, set[Cell]] = {}
         for told in mine.values():
             for place, cell in told:
                 cells.setdefault(place, set()).add(cell)
+        known, rows = self._sheet.known_rows(want)
         found: Found = []
         for period in want.periods:
             number = self._places[period]
-            those = cells.get(number, set()) if want.by else {()}
-            found.append({cell: asker.row(question, period, number, cell, mine) for cell in those})
+            made: dict[Cell, Row] = {}
+            for cell in cells.get(number, set()) if want.by else ((),):
+                of = tuple(mine[part.name].get((number, cell)) for part in parts)
+                before = known.get((period, cell))
+                row = before[1] if before and before[0] == of else asker.row(question, period, number, cell, mine)
+                rows[period, cell] = of, row
+                made[cell] = row
+            found.append(made)
         return found
 
 

@@ -5,7 +5,7 @@ draws. So everything that a board wants is known before anything is asked.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
@@ -44,6 +44,22 @@ class Scene:
     names: Names
     least: int
     """Groups of fewer reps are not shown."""
+    memory: dict[Any, Any] = field(default_factory=dict)
+    """What the frames of one calendar need not work out again."""
+
+    def hours(self, stretch: Period) -> tuple[tuple[Period, ...], list[tuple[int, int]]]:
+        """The hours of a stretch, and for each its place in the week: day and hour."""
+        if self.memory.get("stretch") != stretch:
+            calendar = self.known.calendar
+            hours = tuple(periods("hour", stretch.from_ms, stretch.to_ms, calendar))
+            days = [calendar.day(hour.from_ms) for hour in hours]
+            places = [
+                (day.weekday(), (hour.from_ms - calendar.midnight(day)) // HOUR_MS % 24)
+                for day, hour in zip(days, hours, strict=True)
+            ]
+            self.memory.update(stretch=stretch, hours=(hours, places))
+        told: tuple[tuple[Period, ...], list[tuple[int, int]]] = self.memory["hours"]
+        return told
 
     def where(self, tile: Tile, kpi: Kpi) -> Where:
         """The tile's filters, and the board's own."""
@@ -240,12 +256,10 @@ def heat(scene: Scene, tile: Tile) -> Work:
     week = running("week", scene.now_ms, calendar)
     first = running("week", week.from_ms - (7 * (WEEKS - 1) - 1) * 24 * HOUR_MS, calendar).from_ms
     stretch = Period(f"{WEEKS} weeks", first, week.to_ms)
-    hours = tuple(periods("hour", stretch.from_ms, stretch.to_ms, calendar))
+    hours, places = scene.hours(stretch)
     (found,) = yield [Want(kpi, (*hours,), where=scene.where(tile, kpi))]
     sums: dict[tuple[int, int], Fraction] = {}
-    for hour, rows in zip(hours, found, strict=True):
-        day = calendar.day(hour.from_ms)
-        place = day.weekday(), (hour.from_ms - calendar.midnight(day)) // HOUR_MS % 24
+    for place, rows in zip(places, found, strict=True):
         sums[place] = sums.get(place, Fraction(0)) + _number(rows[()].value)
     told = [[scene.shown(kpi, sums.get((day, hour), Fraction(0))) for hour in range(24)] for day in range(7)]
     return _frame(scene, tile, kpi, stretch) | {"period": "weeks", "weeks": WEEKS, "cells": told}
