@@ -16,6 +16,7 @@ from projections.compute import Columns, computed, measures_of
 from projections.definitions import Definitions
 from projections.formula import Part, Value
 from projections.kpi import Kpi
+from projections.ledger import Key
 from projections.periods import FOREVER, Period
 from projections.question import Question
 from projections.select import Unknown
@@ -74,6 +75,8 @@ class _Ledger:
     """Of each measure with new lines the latest moment of the others; absent: there are none."""
     lines: dict[str, list[Columns]] | None = None
     """The lines since then by measure; None where they are many."""
+    fresh: frozenset[Key] = frozenset()
+    """Entities that had no lines until then, as far as that is known."""
 
     def follow(self, books: Books, cut: Cut) -> None:
         """Up to the cut."""
@@ -82,7 +85,7 @@ class _Ledger:
         if news is None:
             self._look(books)
             return
-        self.lines, self.reached = {}, {}
+        self.lines, self.reached, self.fresh = {}, {}, news.fresh
         for line in news.lines:
             self.lines.setdefault(line["measure"], []).append(line)
         for measure, lines in self.lines.items():
@@ -155,7 +158,8 @@ class Sheet:
         if self._ledger.lines is None:
             self._entities.forget()
         else:
-            self._entities.follow(line for lines in self._ledger.lines.values() for line in lines)
+            every = [line for lines in self._ledger.lines.values() for line in lines]
+            self._entities.follow(every, self._ledger.fresh)
         found: list[Found] = [[] for _ in wants]
         for group in _groups(wants):
             told = _Together(self, books, cut, definitions, [wants[place] for place in group]).read()
