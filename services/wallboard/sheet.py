@@ -22,11 +22,12 @@ from projections.question import Question
 from projections.select import Unknown
 from projections.sources import KNOWN
 from services.books import Books
+from services.clock import now_ms
 from services.journal.port import Cut
 from services.wallboard.entities import Entities
 
-HEAL_EVERY: Final = 240
-"""Frames after which a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
+HEAL_MS: Final = 300_000
+"""After so long a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
 _ONES: Final = {"entries": "entity", "first_purchases": "customer"}
 """Sources of which each row follows from the lines of one entity, whatever the others do; and the column of it."""
 _MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
@@ -58,8 +59,8 @@ class _Kept:
     edge: int
     """Up to here its lines reach, on the occurred clock."""
     position: int
-    frame: int
-    """The frame that asked it as a whole."""
+    asked_ms: int
+    """When it was asked as a whole."""
     rows: list[tuple[Any, ...]]
 
 
@@ -140,8 +141,8 @@ class Sheet:
         self._entities = Entities()
         self._rows: dict[Want, _Rows] = {}
         self._rows_before: dict[Want, _Rows] = {}
-        self._frame = 0
-        self._healed = 0
+        self._has_healed = False
+        """In this frame."""
 
     def read(self, books: Books, cut: Cut, definitions: Definitions, wants: Sequence[Want]) -> list[Found]:
         """What is wanted, at one cut, in the company's currency.
@@ -152,7 +153,7 @@ class Sheet:
         if cut.position <= self._ledger.position:
             self._kept.clear()
             self._ledger = _Ledger()
-        self._frame += 1
+        self._has_healed = False
         self._rows, self._rows_before = {}, self._rows
         self._ledger.follow(books, cut)
         if self._ledger.lines is None:
@@ -204,9 +205,7 @@ class Sheet:
                 self._exchange(books, kept, self._ledger.changed(column, lines), column, parts, parameters)
                 return kept.rows
         if kept is None or not adds_up or edge < kept.edge or (_local(parts) and edge != kept.edge):
-            self._kept[key] = kept = _Kept(
-                sql, fixed, edge, parameters["cut"], self._frame, books.query(sql, parameters)
-            )
+            self._kept[key] = kept = _Kept(sql, fixed, edge, parameters["cut"], now_ms(), books.query(sql, parameters))
             return kept.rows
         new = f"{KNOWN} AND (position > {{base:UInt64}} OR at_ms >= {{base_edge:Int64}})"
         more = {"base": kept.position, "base_edge": kept.edge}
@@ -257,9 +256,9 @@ class Sheet:
         return before, after
 
     def _is_old(self, kept: _Kept) -> bool:
-        if self._frame - kept.frame < HEAL_EVERY or self._healed == self._frame:
+        if self._has_healed or now_ms() - kept.asked_ms < HEAL_MS:
             return False
-        self._healed = self._frame
+        self._has_healed = True
         return True
 
 

@@ -14,10 +14,10 @@ from events.words import major
 from projections.answer import shown
 from projections.ask import Row
 from projections.catalogue import BY_ID
-from projections.formula import Undefined, Value
+from projections.formula import Formula, Part, Undefined, Value
 from projections.kpi import Kpi
 from projections.periods import Period, periods, running
-from services.wallboard.board import Board, Tile, adds_up
+from services.wallboard.board import BRIDGES, Board, Tile, adds_up
 from services.wallboard.known import Known, Names, pace
 from services.wallboard.sheet import Found, Want, Where
 
@@ -226,6 +226,8 @@ def funnel(scene: Scene, tile: Tile) -> Work:
 def bridge(scene: Scene, tile: Tile) -> Work:
     """What led from the same part of the period before to now: the difference of each of a dimension."""
     kpi = BY_ID[tile.kpi]
+    if kpi.id in BRIDGES:
+        return (yield from _parts(scene, tile, kpi))
     now, _, before = _periods(scene, tile)
     where = scene.where(tile, kpi)
     found, total = yield [Want(kpi, (now, before), (tile.by,), where), Want(kpi, (now, before), (), where)]
@@ -243,6 +245,29 @@ def bridge(scene: Scene, tile: Tile) -> Work:
     return _frame(scene, tile, kpi, now) | {
         "start": scene.shown(kpi, earlier), "end": scene.shown(kpi, after), "rows": told, "last": before.label
     }  # fmt: skip
+
+
+def _parts(scene: Scene, tile: Tile, kpi: Kpi) -> Work:
+    """What led from the begin of the period to now, where the KPI itself says so: its parts, each with its sign."""
+    now, _, _ = _periods(scene, tile)
+    (found,) = yield [Want(kpi, (now,), (), scene.where(tile, kpi))]
+    row = found[0][()]
+    (start, _), *steps = _signed(kpi.formula, 1)
+    told = [(part.name, sign * _number(row.parts[part.name])) for part, sign in steps]
+    known = not any(isinstance(value, Undefined) for value in row.parts.values())
+    return _frame(scene, tile, kpi, now) | {
+        "start": scene.shown(kpi, row.parts[start.name]), "end": scene.shown(kpi, row.value), "last": None,
+        "rows": [{"part": name, "value": scene.shown(kpi, value)} for name, value in told if value and known],
+    }  # fmt: skip
+
+
+def _signed(formula: Formula, sign: int) -> list[tuple[Part, int]]:
+    """The parts of a sum, in order, each with whether it is added or taken away."""
+    if isinstance(formula, Part):
+        return [(formula, sign)]
+    assert formula.operation in ("+", "-"), "a bridge is a sum"
+    left, right = formula.operands
+    return _signed(left, sign) + _signed(right, -sign if formula.operation == "-" else sign)
 
 
 def _of(rows: dict[tuple[str | None, ...], Row], cell: tuple[str | None, ...]) -> Fraction:
