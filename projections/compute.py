@@ -23,6 +23,11 @@ Group = Callable[[Rows], Any]
 _OPERATIONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "=": eq, "!=": ne, "<": lt, ">": gt, "<=": le, ">=": ge, "+": add, "-": sub, "*": mul,
 }  # fmt: skip
+_TOGETHER: Final[dict[str, Callable[..., Any]]] = {
+    "sum": sum, "max": max, "any": lambda values: values[0], "groupArray": list,
+    "argMax": lambda values, by: values[by.index(max(by))],
+}  # fmt: skip
+"""What is said of a group of rows, by the values of each."""
 _OWN: Final = tuple(name for name in Posting.__struct_fields__ if name not in ("dims", "local"))
 COLUMNS: Final = ("position", "line", "book", "entity", "local", *_OWN, *Dimensions.__struct_fields__)
 """What a line consists of, beside its tenant."""
@@ -118,7 +123,7 @@ def _grouped(select: Select, told: Rows, scope: _Scope) -> list[dict[str, Any]]:
 
 def _adds(node: Node) -> bool:
     """Whether an expression is about a group of rows."""
-    return (node.kind == "call" and node.word in ("sum", "groupArray")) or any(_adds(each) for each in node.of)
+    return (node.kind == "call" and node.word in _TOGETHER) or any(_adds(each) for each in node.of)
 
 
 def _over(node: Node, scope: _Scope) -> Group:
@@ -126,11 +131,9 @@ def _over(node: Node, scope: _Scope) -> Group:
     if not _adds(node):
         one = _bound(node, scope)
         return lambda told: one(told[0])
-    if node.kind == "call" and node.word in ("sum", "groupArray"):
-        each = _bound(node.of[0], scope)
-        if node.word == "sum":
-            return lambda told: sum(map(each, told))
-        return lambda told: list(map(each, told))
+    if node.kind == "call" and node.word in _TOGETHER:
+        together, each = _TOGETHER[node.word], [_bound(of, scope) for of in node.of]
+        return lambda told: together(*(list(map(value, told)) for value in each))
     if node.kind != "operation" or node.word not in _OPERATIONS:
         raise Unknown(node.word)
     operation, first, second = _OPERATIONS[node.word], *(_over(each, scope) for each in node.of)

@@ -280,8 +280,9 @@ class Planner:
         told |= {"wall_edges": wall, "wall_lo": wall[0], "wall_hi": wall[-1]}
         told |= {"starts": [window.start for window in windows], "ends": [window.end for window in windows]}
         told |= {"places": list(range(len(windows))), "now": self._now_ms + 1}
-        told |= {"wall_starts": [wall_ms(window.start, self._definitions.calendar) for window in windows]}
-        told |= {"wall_ends": [wall_ms(window.end, self._definitions.calendar) for window in windows]}
+        if source.lasts:
+            told |= {"wall_starts": [wall_ms(window.start, self._definitions.calendar) for window in windows]}
+            told |= {"wall_ends": [wall_ms(window.end, self._definitions.calendar) for window in windows]}
         told |= self._looked_up(source)
         told |= self._stages(max(window.end for window in windows))
         for place, (_, values) in enumerate(self._question.where):

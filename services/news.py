@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from projections.compute import Columns, columns
-from projections.ledger import Line
+from projections.ledger import Key, Line
 from services.journal.port import Cut
 from services.store.port import Applied
 
@@ -22,6 +22,8 @@ class News(msgspec.Struct, frozen=True):
     lines: Sequence[Columns]
     books: frozenset[str]
     """The kinds of the entities that events were told of."""
+    fresh: frozenset[Key] = frozenset()
+    """Entities of which all lines are among these, as far as that is known."""
 
 
 class _Batch(msgspec.Struct):
@@ -32,6 +34,7 @@ class _Batch(msgspec.Struct):
     cut: Cut
     lines: Sequence[Line]
     books: frozenset[str]
+    fresh: frozenset[Key]
     told: list[Columns] | None = None
 
     def columns(self) -> list[Columns]:
@@ -48,11 +51,13 @@ class Recent:
         self._batches: dict[str, deque[_Batch]] = {}
         self._lock = Lock()
 
-    def wrote(self, tenant: str, before: int, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
-        """These were written behind a checkpoint, and the checkpoint behind them."""
+    def wrote(
+        self, tenant: str, before: int, applied: Sequence[Applied], lines: Sequence[Line], fresh: frozenset[Key]
+    ) -> None:
+        """These were written behind a checkpoint, and the checkpoint behind them; ``fresh`` entities had none yet."""
         last = applied[-1].entry
         books = frozenset(each.book for each in applied)
-        batch = _Batch(before, Cut(last.position, last.recorded_ms), lines if len(lines) <= MANY else (), books)
+        batch = _Batch(before, Cut(last.position, last.recorded_ms), lines if len(lines) <= MANY else (), books, fresh)
         with self._lock:
             kept = self._batches.setdefault(tenant, deque())
             if len(lines) > MANY or (kept and kept[-1].cut.position != before):
@@ -83,6 +88,7 @@ class Recent:
         if sum(len(batch.lines) for batch in kept) > MANY:
             return None
         lines = [line for batch in kept for line in batch.columns()]
+        books = frozenset[str]().union(*(batch.books for batch in kept))
         if kept[0].before < known:
-            lines = [line for line in lines if line["position"] > known]
-        return News(lines, frozenset().union(*(batch.books for batch in kept)))
+            return News([line for line in lines if line["position"] > known], books)
+        return News(lines, books, frozenset[Key]().union(*(batch.fresh for batch in kept)))

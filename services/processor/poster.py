@@ -29,6 +29,8 @@ class Poster:
         """``recent`` is told what was written."""
         self.tenant = tenant
         self._recent = recent
+        self._fresh: set[Key] = set()
+        """Entities that the ledger knew nothing of before the batch."""
         self._journal = journal
         self._store = store
         self._keep = keep
@@ -63,11 +65,12 @@ class Poster:
     def post(self, entries: Sequence[Entry]) -> None:
         """Post the next entries of the journal and move the checkpoint behind them."""
         self._failed = True  # until it is written, what is in memory is ahead of the store
+        self._fresh = set()
         applied, lines = post_entries(self._ledger, self._parked, entries)
         self._write(applied, lines)
         self._failed = False
         if self._recent is not None:
-            self._recent.wrote(self.tenant, self.position, applied, lines)
+            self._recent.wrote(self.tenant, self.position, applied, lines, frozenset(self._fresh))
         self.position = entries[-1].position
         self._ledger.trim()
 
@@ -94,6 +97,7 @@ class Poster:
 
     def _load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
         found = self._store.histories(self.tenant, keys)
+        self._fresh.update(key for key in keys if key not in found)
         return {key: [read(entry) for entry in entries] for key, entries in found.items()}
 
     def _locate(self, identity: Identity, before: int) -> Fact | None:

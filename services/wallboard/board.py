@@ -24,6 +24,8 @@ SIZES: Final[dict[str, tuple[int, int]]] = {
 """Columns of twelve and rows that a tile takes, where it does not say so itself."""
 _BY: Final = ("bars", "leaders", "funnel", "bridge", "table")
 """The kinds that show a value for each of a dimension."""
+BRIDGES: Final = ("pipeline_bridge",)
+"""KPIs whose parts are the steps of a bridge; it is about no dimension."""
 
 
 class BoardError(Exception):
@@ -44,8 +46,8 @@ class Tile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``number``: one value, its course, its target, and the same part of the period before; ``trend``: the same,
     drawn large over the period before; ``bars``: a value for each of a dimension, the largest first; ``leaders``: the
     same with who rose and fell since the day began; ``funnel``: stages in their order; ``bridge``: what led from the
-    period before to this one; ``heat``: when in the week; ``table``: several KPIs for each of a dimension; ``wins``:
-    the latest wins; ``health``: whether the books can be trusted."""
+    period before to this one, or, of ``pipeline_bridge``, from its begin to now; ``heat``: when in the week; ``table``:
+    several KPIs for each of a dimension; ``wins``: the latest wins; ``health``: whether the books can be trusted."""
     kpi: str = ""
     kpis: tuple[str, ...] = ()
     """Of a table."""
@@ -134,6 +136,9 @@ def _check(tile: Tile) -> None:
 def _check_kpi(tile: Tile, kpi: str) -> None:
     if kpi not in BY_ID:
         raise BadQuestion("kpi", f"{kpi!r} is not known; allowed: {', '.join(BY_ID)}")
+    if tile.kind == "bridge" and kpi in BRIDGES and not tile.by:
+        tile.asked(kpi)
+        return
     if tile.kind in _BY and not tile.by:
         raise BadQuestion("by", "is missing; allowed: one dimension")
     if tile.kind not in _BY and (tile.by or BY_ID[kpi].needs):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from projections.compute import COLUMNS, Columns
+from projections.ledger import Key
 from services.books import Books
 
 KEEP: Final = 2_000
@@ -17,8 +18,14 @@ class Entities:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, frozenset[str]], OrderedDict[str, list[Columns]]] = {}
 
-    def follow(self, lines: Iterable[Columns]) -> None:
-        """Take in all lines between the last cut and the next."""
+    def follow(self, lines: Iterable[Columns], fresh: Iterable[Key]) -> None:
+        """Take in all lines between the last cut and the next; ``fresh`` entities have no others.
+
+        A measure is posted by one book, so the id of an entity says which it is.
+        """
+        for (column, _), kept in self._kept.items():
+            if column == "entity":
+                kept.update((name, []) for _, name in fresh if name not in kept)
         for line in lines:
             for (column, measures), kept in self._kept.items():
                 if line["measure"] in measures and line[column] in kept:
@@ -31,8 +38,10 @@ class Entities:
     def lines(
         self, books: Books, position: int, column: str, measures: frozenset[str], names: Sequence[str]
     ) -> list[Columns]:
-        """The lines of these up to the cut, which is the one that was followed last."""
-        kept = self._kept.setdefault((column, measures), OrderedDict())
+        """The lines of these up to the cut, which is the one that was followed last; some of other measures too."""
+        held = [key for key in self._kept if key[0] == column and key[1] >= measures]
+        _, measures = key = held[0] if held else (column, measures)
+        kept = self._kept.setdefault(key, OrderedDict())
         if missing := [name for name in names if name not in kept]:
             kept.update((name, []) for name in missing)
             told = {"tenant": books.tenant, "cut": position, "measures": sorted(measures), "names": missing}

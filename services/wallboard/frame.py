@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from events.envelope import to_text
 from projections.answer import cut_json
+from projections.compute import computed
+from projections.sources import KNOWN
 from services.books import Books
 from services.journal.port import Cut
 from services.wallboard.board import Board
@@ -18,16 +20,21 @@ Clock = Callable[[Cut], int]
 Health = Callable[[Books, Cut, bool], Told]
 """How the books are at a cut; whether their laws hold only where that is asked for."""
 _STRICT: Final[tuple[Names, ...]] = ("full", "initials", "id", "own", "off")
-_WINS: Final = """
+_LATEST: Final = 50
+"""Wins that are kept, of which a board shows some."""
+_WON: Final = f"""
     SELECT entity, max(position), argMax(at_ms, position), sum(amount), any(currency), argMax(rep_id, position),
         argMax(region, position)
-    FROM {postings}
-    WHERE tenant = {tenant:String} AND position <= {position:UInt64} AND measure = 'won'
-        AND entity IN (
-            SELECT entity FROM {postings}
-            WHERE tenant = {tenant:String} AND position <= {position:UInt64} AND measure = 'won'
-            ORDER BY position DESC LIMIT 1000)
-    GROUP BY entity, currency HAVING sum(count) > 0 ORDER BY max(position) DESC LIMIT 50"""
+    FROM {{postings}} AS p WHERE {KNOWN} AND measure = 'won' GROUP BY entity, currency HAVING sum(count) > 0"""
+_LAST_WON: Final = f"""
+    {
+    _WON.replace(
+        "'won'",
+        f"'won' AND entity IN (SELECT entity FROM {{postings}} WHERE {KNOWN} AND measure = 'won' "
+        "ORDER BY position DESC LIMIT 1000)",
+    )
+}
+    ORDER BY max(position) DESC LIMIT {_LATEST}"""
 
 
 class Framer:
@@ -52,6 +59,8 @@ class Framer:
     def _forget(self) -> None:
         self._sheet = Sheet()
         self._knowing = Knowing()
+        self._known: Known | None = None
+        self._memory: dict[Any, Any] = {}
         self._wins: tuple[int, list[tuple[Any, ...]]] = -1, []
 
     def frame(self, books: Books, as_of: str | None, clock: Clock, health: Health | None = None) -> Told:
@@ -67,10 +76,12 @@ class Framer:
             self._tables = books.tables
         cut = books.cut(as_of)
         known = self._knowing.at(books, cut)
+        if known is not self._known:
+            self._known, self._memory = known, {}
         pulse = health(books, cut, self._deep) if health is not None and as_of is None else None
         moment = clock(cut) if as_of is None else cut.recorded_ms
         names = max(self._board.names or "full", self._style.names, key=_STRICT.index)
-        scene = Scene(known, moment, self._board, self._of, names, self._style.least)
+        scene = Scene(known, moment, self._board, self._of, names, self._style.least, self._memory)
         return {
             "cut": cut_json(cut.position, cut.recorded_ms),
             "live": as_of is None,
@@ -104,11 +115,22 @@ class Framer:
         return told
 
     def _won(self, books: Books, cut: Cut) -> list[tuple[Any, ...]]:
+        """The latest wins that stand."""
         known, rows = self._wins
-        if known < 0 or known > cut.position or self._sheet.moved(("won",), known):
-            rows = books.query(_WINS, {"tenant": books.tenant, "position": cut.position})
-        self._wins = cut.position, rows
+        changed = self._sheet.changed("won", known)
+        if known < 0 or known > cut.position or changed is None:
+            rows = self._last_won(books, cut)
+        elif changed:
+            lines = self._sheet.lines(books, "entity", frozenset({"won"}), changed)
+            rest = [row for row in rows if row[0] not in set(changed)]
+            rows = sorted([*computed(_WON, lines, {}), *rest], key=lambda row: -row[1])
+            if len(rows) < len(self._wins[1]):
+                rows = self._last_won(books, cut)
+        self._wins = cut.position, rows[:_LATEST]
         return rows
+
+    def _last_won(self, books: Books, cut: Cut) -> list[tuple[Any, ...]]:
+        return books.query(_LAST_WON, {"tenant": books.tenant, "cut": cut.position})
 
     def _choices(self, known: Known, at_ms: int, names: Names) -> list[Told] | None:
         """Of whom the board can be."""

@@ -14,18 +14,20 @@ from typing import Any, Final
 from projections.ask import Asker, Cell, Row, read_together
 from projections.compute import Columns, computed, measures_of
 from projections.definitions import Definitions
-from projections.formula import Part
+from projections.formula import Part, Value
 from projections.kpi import Kpi
+from projections.ledger import Key
 from projections.periods import FOREVER, Period
 from projections.question import Question
 from projections.select import Unknown
 from projections.sources import KNOWN
 from services.books import Books
+from services.clock import now_ms
 from services.journal.port import Cut
 from services.wallboard.entities import Entities
 
-HEAL_EVERY: Final = 240
-"""Frames after which a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
+HEAL_MS: Final = 300_000
+"""After so long a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
 _ONES: Final = {"entries": "entity", "first_purchases": "customer"}
 """Sources of which each row follows from the lines of one entity, whatever the others do; and the column of it."""
 _MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
@@ -34,6 +36,8 @@ _MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 Found = list[dict[Cell, Row]]
 """For each period of a want, in order, the rows by cell."""
+_Rows = dict[tuple[Period, Cell], tuple[tuple[Value | None, ...], Row]]
+"""By period and cell: the values that a row was made of, and the row."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class _Kept:
     edge: int
     """Up to here its lines reach, on the occurred clock."""
     position: int
-    frame: int
-    """The frame that asked it as a whole."""
+    asked_ms: int
+    """When it was asked as a whole."""
     rows: list[tuple[Any, ...]]
 
 
@@ -72,6 +76,8 @@ class _Ledger:
     """Of each measure with new lines the latest moment of the others; absent: there are none."""
     lines: dict[str, list[Columns]] | None = None
     """The lines since then by measure; None where they are many."""
+    fresh: frozenset[Key] = frozenset()
+    """Entities that had no lines until then, as far as that is known."""
 
     def follow(self, books: Books, cut: Cut) -> None:
         """Up to the cut."""
@@ -80,7 +86,7 @@ class _Ledger:
         if news is None:
             self._look(books)
             return
-        self.lines, self.reached = {}, {}
+        self.lines, self.reached, self.fresh = {}, {}, news.fresh
         for line in news.lines:
             self.lines.setdefault(line["measure"], []).append(line)
         for measure, lines in self.lines.items():
@@ -133,8 +139,10 @@ class Sheet:
         self._kept: dict[tuple[Any, ...], _Kept] = {}
         self._ledger = _Ledger()
         self._entities = Entities()
-        self._frame = 0
-        self._healed = 0
+        self._rows: dict[Want, _Rows] = {}
+        self._rows_before: dict[Want, _Rows] = {}
+        self._has_healed = False
+        """In this frame."""
 
     def read(self, books: Books, cut: Cut, definitions: Definitions, wants: Sequence[Want]) -> list[Found]:
         """What is wanted, at one cut, in the company's currency.
@@ -145,12 +153,14 @@ class Sheet:
         if cut.position <= self._ledger.position:
             self._kept.clear()
             self._ledger = _Ledger()
-        self._frame += 1
+        self._has_healed = False
+        self._rows, self._rows_before = {}, self._rows
         self._ledger.follow(books, cut)
         if self._ledger.lines is None:
             self._entities.forget()
         else:
-            self._entities.follow(line for lines in self._ledger.lines.values() for line in lines)
+            every = [line for lines in self._ledger.lines.values() for line in lines]
+            self._entities.follow(every, self._ledger.fresh)
         found: list[Found] = [[] for _ in wants]
         for group in _groups(wants):
             told = _Together(self, books, cut, definitions, [wants[place] for place in group]).read()
@@ -158,9 +168,20 @@ class Sheet:
                 found[place] = rows
         return found
 
-    def moved(self, measures: Iterable[str], since: int) -> bool:
-        """Whether any of these has a line after a position, up to the cut that was read last."""
-        return self._ledger.moved(measures, since)
+    def changed(self, measure: str, since: int) -> list[str] | None:
+        """The entities with lines of a measure after a position, up to the cut that was read last; None: unknown."""
+        if not self._ledger.moved((measure,), since):
+            return []
+        lines = self._ledger.new((measure,), since)
+        return None if lines is None else sorted({line["entity"] for line in lines})
+
+    def lines(self, books: Books, column: str, measures: frozenset[str], names: Sequence[str]) -> list[Columns]:
+        """All lines of these measures and entities, up to that cut."""
+        return self._entities.lines(books, self._ledger.position, column, measures, names)
+
+    def known_rows(self, want: Want) -> tuple[_Rows, _Rows]:
+        """What the frame before made of a want, and where to put what this one does."""
+        return self._rows_before.get(want, {}), self._rows.setdefault(want, {})
 
     def rows(
         self, books: Books, key: tuple[Any, ...], parts: Sequence[Part], sql: str, parameters: Mapping[str, Any]
@@ -184,9 +205,7 @@ class Sheet:
                 self._exchange(books, kept, self._ledger.changed(column, lines), column, parts, parameters)
                 return kept.rows
         if kept is None or not adds_up or edge < kept.edge or (_local(parts) and edge != kept.edge):
-            self._kept[key] = kept = _Kept(
-                sql, fixed, edge, parameters["cut"], self._frame, books.query(sql, parameters)
-            )
+            self._kept[key] = kept = _Kept(sql, fixed, edge, parameters["cut"], now_ms(), books.query(sql, parameters))
             return kept.rows
         new = f"{KNOWN} AND (position > {{base:UInt64}} OR at_ms >= {{base_edge:Int64}})"
         more = {"base": kept.position, "base_edge": kept.edge}
@@ -237,9 +256,9 @@ class Sheet:
         return before, after
 
     def _is_old(self, kept: _Kept) -> bool:
-        if self._frame - kept.frame < HEAL_EVERY or self._healed == self._frame:
+        if self._has_healed or now_ms() - kept.asked_ms < HEAL_MS:
             return False
-        self._healed = self._frame
+        self._has_healed = True
         return True
 
 
@@ -275,18 +294,26 @@ class _Together:
     def _found(
         self, want: Want, names: Mapping[Part, str], values: Mapping[str, Mapping[tuple[int, Cell], Any]]
     ) -> Found:
-        mine = {part.name: values.get(names[part], {}) for part in want.kpi.parts}
+        parts = want.kpi.parts
+        mine = {part.name: values.get(names[part], {}) for part in parts}
         question = replace(self._question, kpi=want.kpi)
         asker = self._books.asker(self._cut, self._definitions)
         cells: dict[int, set[Cell]] = {}
         for told in mine.values():
             for place, cell in told:
                 cells.setdefault(place, set()).add(cell)
+        known, rows = self._sheet.known_rows(want)
         found: Found = []
         for period in want.periods:
             number = self._places[period]
-            those = cells.get(number, set()) if want.by else {()}
-            found.append({cell: asker.row(question, period, number, cell, mine) for cell in those})
+            made: dict[Cell, Row] = {}
+            for cell in cells.get(number, set()) if want.by else ((),):
+                of = tuple(mine[part.name].get((number, cell)) for part in parts)
+                before = known.get((period, cell))
+                row = before[1] if before and before[0] == of else asker.row(question, period, number, cell, mine)
+                rows[period, cell] = of, row
+                made[cell] = row
+            found.append(made)
         return found
 
 

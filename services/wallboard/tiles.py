@@ -5,7 +5,7 @@ draws. So everything that a board wants is known before anything is asked.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
@@ -14,10 +14,10 @@ from events.words import major
 from projections.answer import shown
 from projections.ask import Row
 from projections.catalogue import BY_ID
-from projections.formula import Undefined, Value
+from projections.formula import Formula, Part, Undefined, Value
 from projections.kpi import Kpi
 from projections.periods import Period, periods, running
-from services.wallboard.board import Board, Tile, adds_up
+from services.wallboard.board import BRIDGES, Board, Tile, adds_up
 from services.wallboard.known import Known, Names, pace
 from services.wallboard.sheet import Found, Want, Where
 
@@ -44,6 +44,22 @@ class Scene:
     names: Names
     least: int
     """Groups of fewer reps are not shown."""
+    memory: dict[Any, Any] = field(default_factory=dict)
+    """What the frames of one calendar need not work out again."""
+
+    def hours(self, stretch: Period) -> tuple[tuple[Period, ...], list[tuple[int, int]]]:
+        """The hours of a stretch, and for each its place in the week: day and hour."""
+        if self.memory.get("stretch") != stretch:
+            calendar = self.known.calendar
+            hours = tuple(periods("hour", stretch.from_ms, stretch.to_ms, calendar))
+            days = [calendar.day(hour.from_ms) for hour in hours]
+            places = [
+                (day.weekday(), (hour.from_ms - calendar.midnight(day)) // HOUR_MS % 24)
+                for day, hour in zip(days, hours, strict=True)
+            ]
+            self.memory.update(stretch=stretch, hours=(hours, places))
+        told: tuple[tuple[Period, ...], list[tuple[int, int]]] = self.memory["hours"]
+        return told
 
     def where(self, tile: Tile, kpi: Kpi) -> Where:
         """The tile's filters, and the board's own."""
@@ -210,6 +226,8 @@ def funnel(scene: Scene, tile: Tile) -> Work:
 def bridge(scene: Scene, tile: Tile) -> Work:
     """What led from the same part of the period before to now: the difference of each of a dimension."""
     kpi = BY_ID[tile.kpi]
+    if kpi.id in BRIDGES:
+        return (yield from _parts(scene, tile, kpi))
     now, _, before = _periods(scene, tile)
     where = scene.where(tile, kpi)
     found, total = yield [Want(kpi, (now, before), (tile.by,), where), Want(kpi, (now, before), (), where)]
@@ -229,6 +247,29 @@ def bridge(scene: Scene, tile: Tile) -> Work:
     }  # fmt: skip
 
 
+def _parts(scene: Scene, tile: Tile, kpi: Kpi) -> Work:
+    """What led from the begin of the period to now, where the KPI itself says so: its parts, each with its sign."""
+    now, _, _ = _periods(scene, tile)
+    (found,) = yield [Want(kpi, (now,), (), scene.where(tile, kpi))]
+    row = found[0][()]
+    (start, _), *steps = _signed(kpi.formula, 1)
+    told = [(part.name, sign * _number(row.parts[part.name])) for part, sign in steps]
+    known = not any(isinstance(value, Undefined) for value in row.parts.values())
+    return _frame(scene, tile, kpi, now) | {
+        "start": scene.shown(kpi, row.parts[start.name]), "end": scene.shown(kpi, row.value), "last": None,
+        "rows": [{"part": name, "value": scene.shown(kpi, value)} for name, value in told if value and known],
+    }  # fmt: skip
+
+
+def _signed(formula: Formula, sign: int) -> list[tuple[Part, int]]:
+    """The parts of a sum, in order, each with whether it is added or taken away."""
+    if isinstance(formula, Part):
+        return [(formula, sign)]
+    assert formula.operation in ("+", "-"), "a bridge is a sum"
+    left, right = formula.operands
+    return _signed(left, sign) + _signed(right, -sign if formula.operation == "-" else sign)
+
+
 def _of(rows: dict[tuple[str | None, ...], Row], cell: tuple[str | None, ...]) -> Fraction:
     return _number(rows[cell].value) if cell in rows else Fraction(0)
 
@@ -240,12 +281,10 @@ def heat(scene: Scene, tile: Tile) -> Work:
     week = running("week", scene.now_ms, calendar)
     first = running("week", week.from_ms - (7 * (WEEKS - 1) - 1) * 24 * HOUR_MS, calendar).from_ms
     stretch = Period(f"{WEEKS} weeks", first, week.to_ms)
-    hours = tuple(periods("hour", stretch.from_ms, stretch.to_ms, calendar))
+    hours, places = scene.hours(stretch)
     (found,) = yield [Want(kpi, (*hours,), where=scene.where(tile, kpi))]
     sums: dict[tuple[int, int], Fraction] = {}
-    for hour, rows in zip(hours, found, strict=True):
-        day = calendar.day(hour.from_ms)
-        place = day.weekday(), (hour.from_ms - calendar.midnight(day)) // HOUR_MS % 24
+    for place, rows in zip(places, found, strict=True):
         sums[place] = sums.get(place, Fraction(0)) + _number(rows[()].value)
     told = [[scene.shown(kpi, sums.get((day, hour), Fraction(0))) for hour in range(24)] for day in range(7)]
     return _frame(scene, tile, kpi, stretch) | {"period": "weeks", "weeks": WEEKS, "cells": told}

@@ -28,13 +28,13 @@ export function trend(place, tile) {
 }
 
 export function bridge(place, tile) {
-  const steps = [{ name: tile.last, value: tile.start, total: true }, ...tile.rows, { name: tile.label, value: tile.end, total: true }];
+  const steps = [{ name: tile.last ?? t("start"), value: tile.start, total: true }, ...tile.rows, { name: tile.label, value: tile.end, total: true }];
   let level = 0;
   const drawn = steps.map((step) => {
     const value = Number(step.value ?? 0);
     const low = step.total ? 0 : Math.min(level, level + value);
     level = step.total ? value : level + value;
-    return { base: low, size: Math.abs(value), value, total: step.total, name: step.total ? step.name : named(step.name) };
+    return { base: low, size: Math.abs(value), value, total: step.total, name: step.total ? step.name : step.part ? t(step.part) : named(step.name) };
   });
   const colour = (ink, step) => (step.total ? ink.main : step.value >= 0 === (tile.better !== "lower") ? ink.good : ink.bad);
   const words = drawn.map((step) => `${step.name} ${shown(step.value, tile.unit)}`).join(", ");

@@ -168,7 +168,7 @@ function funnel(article, tile) {
 }
 
 function bridged(article, tile) {
-  const [chart] = frame(article, title(tile), `${tile.last} → ${tile.label}`, ...(article.parts ? [] : [make("div", "chart")]));
+  const [chart] = frame(article, title(tile), `${tile.last ?? t("start")} → ${tile.label}`, ...(article.parts ? [] : [make("div", "chart")]));
   bridge(chart, tile);
 }
 

@@ -12,6 +12,7 @@ const WORDS = {
   "A key is needed": "需要密钥", "This link shows boards only.": "此链接仅可观看看板。",
   Board: "看板", "Whose numbers": "谁的业绩", Theme: "主题", Sound: "声音", Play: "回放近一季度", Pause: "暂停", Rotate: "轮播",
   "Open receipt": "查看明细", Definition: "定义", Counted: "计入的事件", "Left out": "未计入的事件", "As known": "不同时刻的所知", "when known": "何时所知", moment: "时刻",
+  start: "期初", new: "新增", increased: "调增", decreased: "调减", transferred: "转移", lost: "丢单",
   now: "现在", "a day earlier": "一天前", "a week earlier": "一周前", "a month earlier": "一个月前",
   "Why it changed in a day": "一天以来为何变化", nothing: "没有变化", more: "更多", occurred: "发生时间", event: "事件",
   entity: "对象", reason: "原因", amount: "数额", "source and id": "来源与编号", events: "事件数", value: "数值",

@@ -32,6 +32,8 @@ def test_a_company_adds_its_own(tmp_path: Path) -> None:
         ("[{kind: funnel, kpi: bookings, by: stage}]", "'bookings' is not what a funnel shows"),
         ("[{kind: bars, kpi: stage_days, by: region}]", "tile 1: by 'region' does not fit stage_days; allowed: stage"),
         ("[{kind: number, kpi: revenue, wide: 13}]", "<= 12"),
+        ("[{kind: bridge, kpi: weighted_pipeline, by: stage}]", "'weighted_pipeline' is no sum over time"),
+        ("[{kind: bridge, kpi: pipeline_bridge, by: stage}]", "'pipeline_bridge' is no sum over time"),
         ("[]", "length >= 1"),
         ("[", "own.yaml is no YAML: "),
     ],
