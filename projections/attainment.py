@@ -153,8 +153,12 @@ class Goals:
     def _days(self, aims: Values, periods: Sequence[Period], special: str) -> Values:
         """The working days of each period, wherever there is a target."""
         calendar = self.definitions.calendar
-        days = [days_gone(period.from_ms, period.to_ms, self.now_ms, calendar) for period in periods]
-        return {(number, cell): Fraction(days[number][special == "days"]) for number, cell in aims}
+        asked = {number: periods[number] for number, _ in aims}
+        days = {
+            number: Fraction(days_gone(each.from_ms, each.to_ms, self.now_ms, calendar)[special == "days"])
+            for number, each in asked.items()
+        }
+        return {(number, cell): days[number] for number, cell in aims}
 
     def _when(self, special: str, period: Period) -> Period:
         """The period, or the same stretch of the year before; the last year so far: as many working days of it as are

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Final
 
+from projections.lookup import held
 from projections.sources import IN_RANGE, KNOWN, PEOPLE, Columns, Source, lines
 
 COURSES: Final = PEOPLE | {"category", "attributes"}
@@ -22,58 +23,86 @@ def _trainings(which: str, wanted: Columns) -> str:
 def _of_reps(rep: str) -> str:
     """Wins within 90 days of a training ``p``, by a rep."""
     return f"""
-        INNER JOIN (
-            SELECT rep_id AS w_rep, at_ms AS w_ms, event AS w_event, book AS w_book, entity AS w_entity,
-                amount AS w_amount, currency AS w_currency, basis_ms AS w_basis
-            FROM {{postings}} WHERE {KNOWN} AND measure = 'won' AND rep_id != ''
-                AND at_ms >= {{lo:Int64}} - {_SPAN} AND at_ms < {{hi:Int64}} + {_SPAN}) AS w
+        INNER JOIN ({_wins("rep_id AS w_rep, at_ms AS w_ms")}) AS w
         ON {rep} = w.w_rep WHERE w.w_ms >= p.at_ms - {_SPAN} AND w.w_ms < p.at_ms + {_SPAN}"""
 
 
-def _sold(columns: Columns) -> str:
-    """A win beside a training: after it, it adds; before it, it takes away."""
-    told = "".join(f", p.{name} AS {name}" for name in dict.fromkeys(("rep_id", *columns)) if name != "basis_ms")
+def _wins(columns: str) -> str:
+    """Wins of reps, as far as trainings in range may have to do with them."""
     return f"""
-        SELECT p.at_ms AS at_ms, w_event AS event, w_book AS book, w_entity AS entity, p.count AS count,
-            p.count * w_amount * if(w_ms >= p.at_ms, 1, -1) AS amount, w_currency AS currency, w_basis AS basis_ms,
-            p.basis_ms AS trained_ms{told}"""
+        SELECT {columns}, event AS w_event, book AS w_book, entity AS w_entity, amount AS w_amount,
+            currency AS w_currency, basis_ms AS w_basis
+        FROM {{postings}} WHERE {KNOWN} AND measure = 'won' AND rep_id != ''
+            AND at_ms >= {{lo:Int64}} - {_SPAN} AND at_ms < {{hi:Int64}} + {_SPAN}"""
+
+
+def _of_training(columns: Columns) -> str:
+    """What a row beside a training ``p`` tells of it."""
+    told = dict.fromkeys(("rep_id", *columns))
+    return "".join(f", p.{name} AS {name}" for name in told if name not in ("basis_ms", "event"))
 
 
 def _trained(wanted: Columns) -> str:
-    return f"{_sold(wanted)} FROM ({_trainings(_OVER, wanted)}) AS p {_of_reps('p.rep_id')}"
-
-
-def _pairs(wanted: Columns) -> str:
-    """Trainings with each rep in place at the time who completed none within 90 days of it."""
-    trained = f"""
-        SELECT groupArray((rep_id, at_ms)) FROM (
-            SELECT rep_id, at_ms FROM {{postings}} WHERE {KNOWN} AND measure = 'training'
-                AND at_ms >= {{lo:Int64}} - {_SPAN} AND at_ms < {{hi:Int64}} + {_SPAN}
-            GROUP BY rep_id, at_ms, event HAVING sum(count) > 0)"""
-    moves = f"""
-        SELECT entity AS m_rep, at_ms AS m_ms, argMax(measure = 'assigned', event) AS m_here FROM (
-            SELECT entity, at_ms, event, measure FROM {{postings}}
-            WHERE {KNOWN} AND measure IN ('assigned', 'left') GROUP BY ALL HAVING sum(count) > 0)
-        GROUP BY m_rep, m_ms"""
-    reps = f"SELECT DISTINCT entity AS other FROM {{postings}} WHERE {KNOWN} AND measure = 'assigned'"
-    near = f"x.2 >= at_ms - {_SPAN} AND x.2 < at_ms + {_SPAN}"
+    """A win beside a training: after it, it adds; before it, it takes away."""
     return f"""
-        SELECT q.* FROM (
-            SELECT t.*, r.other AS other, ({trained}) AS every
-            FROM ({_trainings(_OVER, wanted)}) AS t CROSS JOIN ({reps}) AS r
-            WHERE NOT arrayExists(x -> x.1 = other AND {near}, every)) AS q
-        ASOF INNER JOIN ({moves}) AS m ON q.other = m.m_rep AND q.at_ms >= m.m_ms
-        WHERE m.m_here"""
+        SELECT p.at_ms AS at_ms, w_event AS event, w_book AS book, w_entity AS entity, p.count AS count,
+            p.count * w_amount * if(w_ms >= p.at_ms, 1, -1) AS amount, w_currency AS currency, w_basis AS basis_ms,
+            p.basis_ms AS trained_ms{_of_training(wanted)}
+        FROM ({_trainings(_OVER, wanted)}) AS p {_of_reps("p.rep_id")}"""
+
+
+def _untrained_at() -> str:
+    """Reps with the moments of trainings (``times``) at which they were in place, and within 90 days of which they
+    completed none themselves."""
+    moments = f"""
+        SELECT groupUniqArray(at_ms) FROM {{postings}}
+        WHERE {KNOWN} AND measure = 'training' AND {_OVER} AND {IN_RANGE}"""
+    told = f"""
+        SELECT if(measure = 'training', rep_id, entity) AS rep, at_ms AS ms, event,
+            multiIf(measure = 'training', 2, measure = 'assigned', 1, 0) AS what
+        FROM {{postings}} WHERE {KNOWN} AND measure IN ('assigned', 'left', 'training')
+        GROUP BY ALL HAVING sum(count) > 0"""
+    in_place = "arrayLast(m -> m.1 <= x, moves).3 = 1"
+    near = f"arrayExists(d -> d >= x - {_SPAN} AND d < x + {_SPAN}, trained)"
+    return f"""
+        SELECT rep AS other, arrayFilter(x -> {in_place} AND NOT {near}, ({moments})) AS times
+        FROM (
+            SELECT rep, arraySort(groupArrayIf((ms, event, what), what < 2)) AS moves,
+                groupArrayIf(ms, what = 2) AS trained
+            FROM ({told}) GROUP BY rep)"""
 
 
 def _compared(wanted: Columns) -> str:
-    columns = "".join(f", {name}" for name in dict.fromkeys(("rep_id", *wanted)) if name != "basis_ms")
+    """Trainings with each rep who was not trained; added up, how many they are."""
+    if "event" in wanted:
+        pairs, book, entity, n = f"SELECT arrayJoin(times) AS t, other FROM ({_untrained_at()})", "'rep'", "other", "1"
+    else:
+        pairs = f"SELECT arrayJoin(times) AS t, toInt64(count()) AS n FROM ({_untrained_at()}) GROUP BY t"
+        book, entity, n = "p.book", "p.entity", "n"
     return f"""
-        SELECT at_ms, event, 'rep' AS book, other AS entity, count, basis_ms{columns} FROM ({_pairs(wanted)})"""
+        SELECT p.at_ms AS at_ms, p.event AS event, {book} AS book, {entity} AS entity, p.count * {n} AS count,
+            p.basis_ms AS basis_ms{_of_training(wanted)}
+        FROM ({_trainings(_OVER, wanted)}) AS p INNER JOIN ({pairs}) AS o ON p.at_ms = o.t"""
 
 
 def _untrained(wanted: Columns) -> str:
-    return f"{_sold(wanted)} FROM ({_pairs(wanted)}) AS p {_of_reps('p.other')}"
+    """Wins of the untrained beside a training; added up, those of one currency and rate."""
+    rate = held("fx", "currency", "basis_ms")
+    columns = f"rep_id, at_ms AS w_ms, if(({rate} AS w_rate) != 0, w_rate, basis_ms) AS w_apart"
+    near = f"arrayFilter(x -> w_ms >= x - {_SPAN} AND w_ms < x + {_SPAN}, times)"
+    wins = f"""
+        SELECT * EXCEPT times, arrayJoin({near}) AS t, if(w_ms >= t, toInt128(w_amount), -toInt128(w_amount)) AS added
+        FROM ({_wins(columns)}) AS w INNER JOIN ({_untrained_at()}) AS o ON w.rep_id = o.other"""
+    if "event" not in wanted:
+        wins = f"""
+            SELECT t, w_currency, w_apart, any(w_basis) AS w_one, sum(added) AS added
+            FROM ({wins}) GROUP BY t, w_currency, w_apart"""
+        wins = f"SELECT * EXCEPT w_one, w_one AS w_basis, 0 AS w_event, '' AS w_book, '' AS w_entity FROM ({wins})"
+    return f"""
+        SELECT p.at_ms AS at_ms, w_event AS event, w_book AS book, w_entity AS entity, p.count AS count,
+            p.count * added AS amount, w_currency AS currency, w_basis AS basis_ms,
+            p.basis_ms AS trained_ms{_of_training(wanted)}
+        FROM ({_trainings(_OVER, wanted)}) AS p INNER JOIN ({wins}) AS s ON p.at_ms = s.t"""
 
 
 _SOLD: Final = ("training", "won")
@@ -97,10 +126,17 @@ COMPARED: Final = Source(
     COURSES,
     ("training",),
     _compared,
+    adds_up=True,
     related=f"""
         SELECT DISTINCT book, entity FROM {{postings}}
         WHERE {KNOWN} AND measure = 'training' AND rep_id IN {{entities:Array(String)}}""",
 )
 SOLD_UNTRAINED: Final = Source(
-    "sold_untrained", "wins of the untrained reps within the same days", COURSES, _SOLD, _untrained, placed="trained_ms"
+    "sold_untrained",
+    "wins of the untrained reps within the same days",
+    COURSES,
+    _SOLD,
+    _untrained,
+    placed="trained_ms",
+    adds_up=True,
 )

@@ -146,7 +146,7 @@ class Planner:
         value = {"sum": _value(part), "distinct": counted}.get(part.stat, f"any({part.expression})")
         value = f"sum(toInt256({_amount(part)}) * {_CONVERTED})" if money else value
         rate = f"WITH {_RATE} AS rate " if money else ""
-        body = f"{self._body(source, [part])}{self._matching(source)}"
+        body = f"{self._body(source, [part], each=True)}{self._matching(source)}"
         sql = f"{rate}SELECT {groups}, {value} AS contribution {body} GROUP BY ALL ORDER BY its_0"
         return _select(sql, self._parameters(source, [window]) | _cell_values(cell))
 
@@ -157,12 +157,12 @@ class Planner:
         sql += " HAVING sum(p.count) > 0"
         return _select(sql, self._parameters(source, [window]) | _cell_values(cell))
 
-    def _body(self, source: Source, parts: Sequence[Part]) -> str:
-        """Where the rows come from, and which of them are asked for."""
+    def _body(self, source: Source, parts: Sequence[Part], each: bool = False) -> str:
+        """Where the rows come from, and which of them are asked for; whether of ``each`` event."""
         if source.which:
             rows = f"{{postings}} AS p WHERE {KNOWN} AND {source.which} AND "
         else:
-            rows = f"{self._rows(source, parts)} WHERE "
+            rows = f"{self._rows(source, parts, each)} WHERE "
         return f"FROM {rows}{self._within(source)}{self._filters(source)}"
 
     def _matching(self, source: Source) -> str:
@@ -171,12 +171,13 @@ class Planner:
             for place, expression in enumerate(self._dims(source))
         )
 
-    def _rows(self, source: Source, parts: Sequence[Part]) -> str:
+    def _rows(self, source: Source, parts: Sequence[Part], each: bool) -> str:
         expressions = " ".join(part.expression for part in parts)
         extra = [
             name for name in ("category", "kind", "measure", "outcome", "since_ms", "until_ms") if name in expressions
         ]
         extra += ["pipeline", "stage", "probability_ppm"] if parts[0].weighted else []
+        extra += ["event"] if each and source.adds_up else []
         wanted = tuple(dict.fromkeys([*self._wanted(source), *extra]))
         if not source.lasts:
             return f"({source.sql(wanted)}) AS p"

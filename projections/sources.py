@@ -52,6 +52,8 @@ class Source:
     """Rows of customers, whose region and segment are those in force at the window."""
     placed: str = "basis_ms"
     """The moment whose organisation applies."""
+    adds_up: bool = False
+    """Its rows are sums, of each event only where ``event`` is wanted."""
 
 
 def lines(*measures: str, dims: frozenset[str], words: str, also: str = "1", **more: Any) -> Source:
