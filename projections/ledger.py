@@ -108,6 +108,10 @@ class Ledger:
         """This event is voided although it was not told yet."""
         self._voided.add(identity)
 
+    def is_voided(self, identity: Identity) -> bool:
+        """Whether this event was voided, or is voided ahead."""
+        return identity in self._voided
+
     def trim(self) -> dict[Key, list[int]]:
         """Let go of the entities longest untouched, down to the bound; the positions of each. Call between batches."""
         gone = {}

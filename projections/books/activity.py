@@ -1,28 +1,34 @@
 """The books of what happens once: touchpoints, survey answers, trainings. Each event is an entity of its own."""
 
 from decimal import Decimal
+from typing import Final
 
 from events.activities import TouchpointLogged
 from events.envelope import Fact
 from events.people import TrainingCompleted
 from events.surveys import SCALES, SurveyAnswered
+from projections.books.plain import COMMON, Plain
 from projections.posting import NOWHERE, Dimensions, Posting, merged, replace_dims
+
+TOUCHPOINT: Final = Plain(
+    event=TouchpointLogged,
+    flag="automated",
+    measures=("touchpoint", "touchpoint_automated"),
+    dims={name: name for name in (*COMMON, "kind", "direction")}
+    | {"lead": "lead_id", "deal": "deal_id", "customer": "customer_id"},
+)
+"""Measures: ``touchpoint`` (count), or ``touchpoint_automated`` where a machine sent it."""
 
 
 class TouchpointBook:
-    """Measures: ``touchpoint`` (count), or ``touchpoint_automated`` where a machine sent it."""
+    """One touchpoint, by the rule ``TOUCHPOINT``."""
 
     __slots__ = ()
 
     def post(self, fact: Fact) -> list[Posting]:
         """The line of this touchpoint."""
-        event = fact.data
-        assert isinstance(event, TouchpointLogged)
-        dims = merged(
-            NOWHERE, event, lead=event.lead_id, deal=event.deal_id, customer=event.customer_id,
-            kind=event.kind, direction=event.direction,
-        )  # fmt: skip
-        return [_once("touchpoint_automated" if event.automated else "touchpoint", fact, dims)]
+        assert isinstance(fact.data, TouchpointLogged)
+        return [TOUCHPOINT.posting(fact)]
 
 
 class SurveyBook:

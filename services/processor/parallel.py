@@ -5,13 +5,11 @@ range by range, and answers the helpers' questions for histories from before the
 changes nothing about its lines, so the ledger is the same to the bit however many there are.
 """
 
-import gc
 import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,16 +19,11 @@ from typing import Any, Final, Self
 
 import pyarrow as pa
 
-from events.codec import read
-from events.corrections import EventVoided
-from events.envelope import Entry, Fact
-from events.vocabulary import BY_TYPE
-from projections.ledger import Identity, Key, Ledger
 from services.journal.port import Cut
 from services.journal.sqlite import SqliteJournal
-from services.processor.poster import parked_keys, post_entries, voided_before
+from services.processor.helper import help_posting
+from services.processor.poster import parked_keys
 from services.store.clickhouse import ClickHouseStore
-from services.store.columns import history_table, postings_table
 
 RANGE: Final = 20_000
 """Positions that are posted and written in one go."""
@@ -187,7 +180,7 @@ class _Crew:
         for shard in range(count):
             ours, theirs = context.Pipe()
             taken, given = context.Pipe(duplex=False)
-            process = context.Process(target=_help, args=(theirs, taken, shard, count, *task), daemon=True)
+            process = context.Process(target=help_posting, args=(theirs, taken, shard, count, *task), daemon=True)
             process.start()
             theirs.close()
             taken.close()
@@ -211,106 +204,6 @@ class _Crew:
         """Close the pipes. No one may wait at them any more."""
         for pipe in [*self.pipes, *self._orders]:
             pipe.close()
-
-
-def _help(
-    pipe: Connection, orders: Connection, shard: int, count: int, path: Path, tenant: str, start: int, keep: int,
-    parked: set[Key], waiting: set[int],
-) -> None:  # fmt: skip
-    """A helper's whole life: post its shard of each range and send the tables, until the orders end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it ends it
-    gc.disable()  # facts and lines hold no cycles, and the collector would walk all of them again and again
-    with SqliteJournal(path, read_only=True) as journal, suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        mine = _Shard(journal, tenant, shard, count)
-        histories = _Histories(pipe, journal, tenant, start)
-        voided = voided_before(journal, tenant, start, waiting)
-        ledger = Ledger(load=histories.load, locate=mine.locate, voided=voided, keep=keep)
-        while True:
-            low, high = orders.recv()
-            entries, voidings = mine.entries(low, high)
-            for identity in voidings:
-                ledger.void_ahead(identity)
-            applied, lines = post_entries(ledger, parked, entries)
-            history = _bytes(history_table(tenant, applied)) if applied else None
-            pipe.send(("posted", (history, _bytes(postings_table(tenant, lines)) if lines else None)))
-            histories.let_go(ledger.trim())
-
-
-class _Histories:
-    """Histories that a helper does not hold.
-
-    Those that it let go are in the journal, at positions that it knows. Those before the ``start`` of the run are asked
-    for at the desk: nobody else posts these entities, so the store has no more of them than it had then.
-    """
-
-    def __init__(self, pipe: Connection, journal: SqliteJournal, tenant: str, start: int) -> None:
-        self._pipe = pipe
-        self._journal = journal
-        self._tenant = tenant
-        self._start = start
-        self._gone: dict[Key, list[int]] = {}
-
-    def let_go(self, gone: dict[Key, list[int]]) -> None:
-        """The helper holds these no more."""
-        self._gone |= gone
-
-    def load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
-        """The histories of these entities below the range that is being posted."""
-        found: dict[Key, list[Entry]] = {}
-        unknown = [key for key in keys if key not in self._gone] if self._start else []
-        if unknown:
-            self._pipe.send(("load", unknown))
-            found = self._pipe.recv()
-        for key in keys:
-            if positions := self._gone.pop(key, None):
-                found[key] = self._journal.entries(self._tenant, positions)
-        return {key: [read(entry) for entry in entries] for key, entries in found.items()}
-
-
-class _Shard:
-    """The entries that one helper posts: those of its entities; a voiding belongs to the entity it is about."""
-
-    def __init__(self, journal: SqliteJournal, tenant: str, shard: int, count: int) -> None:
-        self._journal = journal
-        self._tenant = tenant
-        self._shard = shard
-        self._count = count
-
-    def entries(self, low: int, high: int) -> tuple[list[Entry], list[Identity]]:
-        """This helper's entries above ``low`` up to ``high``, and identities that are voided before they are told."""
-        mine: list[Entry] = []
-        ahead: list[Identity] = []
-        for entry in self._journal.read_shard(self._tenant, low, high, self._shard, self._count):
-            about = entry.subject
-            if entry.type == EventVoided.TYPE:
-                void = read(entry).data
-                assert isinstance(void, EventVoided)
-                target = self._find((void.source, void.id), entry.position)
-                about = target.subject if target is not None else about
-                if target is None:
-                    ahead.append((void.source, void.id))
-            if self._is_mine(about):
-                mine.append(entry)
-        return mine, ahead
-
-    def locate(self, identity: Identity, before: int) -> Fact | None:
-        """The event of an identity, where it lies before a position."""
-        entry = self._find(identity, before)
-        return read(entry) if entry is not None else None
-
-    def _find(self, identity: Identity, before: int) -> Entry | None:
-        entry = self._journal.find(self._tenant, *identity)
-        return entry if entry is not None and entry.position < before and entry.type in BY_TYPE else None
-
-    def _is_mine(self, entity: str) -> bool:
-        return ord(entity[-1]) % self._count == self._shard
-
-
-def _bytes(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
 def _table(raw: bytes | None) -> pa.Table | None:

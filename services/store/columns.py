@@ -4,43 +4,119 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final
 
+import msgspec
 import pyarrow as pa
 
+from events.envelope import Entry
+from events.rows import Row
+from projections.books.plain import Plain
 from projections.ledger import Line
-from projections.posting import Dimensions
+from projections.posting import NOWHERE, Dimensions, Posting
 from services.store.port import Applied
 
-_NUMBERS: Final = ("at_ms", "count", "amount", "cost", "basis_ms", "since_ms", "until_ms")
-_KINDS: Final = {"probability_ppm": pa.int32(), "attributes": pa.map_(pa.string(), pa.string())}
+_TYPES: Final = {
+    "position": pa.uint64(),
+    "line": pa.uint32(),
+    "book": pa.string(),
+    "entity": pa.string(),
+    "measure": pa.string(),
+    "event": pa.uint64(),
+    "currency": pa.string(),
+    "local": pa.uint8(),
+    **dict.fromkeys(("at_ms", "count", "amount", "cost", "basis_ms", "since_ms", "until_ms"), pa.int64()),
+    **dict.fromkeys(Dimensions.__struct_fields__, pa.string()),
+    "probability_ppm": pa.int32(),
+    "attributes": pa.map_(pa.string(), pa.string()),
+}
+"""The columns of ``postings`` beside the tenant."""
+_FEW: Final = ("book", "measure", "currency")
+"""Columns in which a few words come again and again."""
+_EMPTY: Final = {"probability_ppm": NOWHERE.probability_ppm, "attributes": ()}
+"""What stands where nothing is told; elsewhere 0, or empty text."""
+
+_Part = tuple[int, dict[str, Any]]
+"""Some rows: how many, and their columns but for those in which nothing is told."""
 
 
-def postings_table(tenant: str, lines: Sequence[Line]) -> pa.Table:
-    """The ``postings`` rows of these lines."""
+class PlainLines(msgspec.Struct, frozen=True):
+    """The lines of events that are posted as columns: each event has one, made by the rule from its row."""
+
+    rule: Plain
+    entries: Sequence[Entry]
+    rows: Sequence[Row]
+
+
+def postings_table(tenant: str, lines: Sequence[Line], plain: Sequence[PlainLines] = ()) -> pa.Table:
+    """The ``postings`` rows of these lines, and of those that are posted as columns."""
+    parts = [_of_lines(lines), *map(_of_plain, plain)]
+    parts = [part for part in parts if part[0]] or parts[:1]
+    columns: dict[str, Any] = {"tenant": _constant(tenant, sum(length for length, _ in parts))}
+    for name, type_ in _TYPES.items():
+        column = _joined(name, type_, parts)
+        columns[name] = column.dictionary_encode() if name in _FEW and pa.types.is_string(column.type) else column
+    return pa.table(columns)
+
+
+def _of_lines(lines: Sequence[Line]) -> _Part:
     postings = _column(lines, "posting")
-    columns: dict[str, Any] = {
-        "tenant": _constant(tenant, len(lines)),
-        "position": pa.array(_column(lines, "position"), pa.uint64()),
-        "line": pa.array(_column(lines, "number"), pa.uint32()),
-        "book": _words(_column(lines, "kind")),
-        "entity": pa.array(_column(lines, "entity"), pa.string()),
-        "measure": _words(_column(postings, "measure")),
-        "event": pa.array(_column(postings, "event"), pa.uint64()),
-        "currency": _words(_column(postings, "currency")),
-        "local": pa.array(_column(postings, "local"), pa.bool_()).cast(pa.uint8()),
+    dims = _column(postings, "dims")
+    told = {
+        "position": _column(lines, "position"),
+        "line": _column(lines, "number"),
+        "book": _column(lines, "kind"),
+        "entity": _column(lines, "entity"),
+        **{name: _column(postings, name) for name in Posting.__struct_fields__ if name in _TYPES},
     }
-    columns |= {name: pa.array(_column(postings, name), pa.int64()) for name in _NUMBERS}
-    return pa.table(columns | _dimension_columns(_column(postings, "dims")))
-
-
-def _dimension_columns(dims: Sequence[Dimensions]) -> dict[str, Any]:
-    """One column a dimension. Most are empty in most batches; those cost nothing."""
-    columns: dict[str, Any] = {}
-    nothing = _constant("", len(dims))
+    columns = {name: _array(name, values) for name, values in told.items()}
     for name in Dimensions.__struct_fields__:
         values = _column(dims, name)
-        empty = name not in _KINDS and not any(values)
-        columns[name] = nothing if empty else pa.array(values, _KINDS.get(name, pa.string()))
-    return columns
+        if name in _EMPTY or any(values):  # most are empty in most batches; those cost nothing
+            columns[name] = _array(name, values)
+    return len(lines), columns
+
+
+def _of_plain(plain: PlainLines) -> _Part:
+    entries, length = plain.entries, len(plain.entries)
+    at_ms = pa.array(_column(entries, "at_ms"), pa.int64())
+    position = pa.array(_column(entries, "position"), pa.uint64())
+    columns = {
+        "position": position,
+        "book": pa.repeat(plain.rule.event.KIND, length),
+        "entity": pa.array(_column(entries, "subject"), pa.string()),
+        "at_ms": at_ms,
+        "event": position,
+        "count": pa.repeat(pa.scalar(1, pa.int64()), length),
+        "basis_ms": at_ms,
+    }
+    for name, values in plain.rule.columns(plain.rows).items():
+        if any(values):
+            columns[name] = _array(name, values)
+            if columns[name].null_count:
+                columns[name] = columns[name].fill_null("")
+    return length, columns
+
+
+def _array(name: str, values: Sequence[Any]) -> Any:
+    if name == "local":
+        return pa.array(values, pa.bool_()).cast(pa.uint8())
+    return pa.array(values, _TYPES[name])
+
+
+def _joined(name: str, type_: Any, parts: Sequence[_Part]) -> Any:
+    """One column of all parts."""
+    arrays = [columns.get(name) for _, columns in parts]
+    if not any(array is not None for array in arrays) and pa.types.is_string(type_):
+        return _constant("", sum(length for length, _ in parts))
+    filled = [
+        _nothing(name, type_, length) if array is None else array
+        for array, (length, _) in zip(arrays, parts, strict=True)
+    ]
+    return filled[0] if len(filled) == 1 else pa.concat_arrays(filled)
+
+
+def _nothing(name: str, type_: Any, length: int) -> Any:
+    empty: Any = _EMPTY.get(name, "" if pa.types.is_string(type_) else 0)
+    return pa.repeat(pa.scalar(empty, type_), length)
 
 
 def _column(rows: Sequence[Any], name: str) -> list[Any]:
