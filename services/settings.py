@@ -171,7 +171,7 @@ class Settings(BaseSettings):
     worker_batch: Annotated[int, Field(ge=1, le=4000, description="Records a worker takes in one go, at most.")] = 2000
     worker_within_ms: Annotated[
         int, Field(ge=1, le=10_000, description="Milliseconds a worker waits for a batch to fill.")
-    ] = 50
+    ] = 20
     worker_session_s: Annotated[
         int, Field(ge=6, le=90, description="Seconds after which a worker that is not heard of is replaced.")
     ] = 30

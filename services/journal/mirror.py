@@ -153,8 +153,12 @@ class Mirror(SqliteJournal):
         Tenants lie in the same partition of inbox and journal, where producers place them as Kafka's clients do.
         Of an inbox partition that holds others only, it is the lowest that is certain.
         """
-        marks = dict(self._rows("SELECT partition, offset FROM watermarks WHERE inbox = ?", inbox_partition))
-        return int(marks.get(inbox_partition, min(marks.values(), default=-1)))
+        marks = self.watermarks(inbox_partition)
+        return marks.get(inbox_partition, min(marks.values(), default=-1))
+
+    def watermarks(self, inbox_partition: int) -> dict[int, int]:
+        """By partition of the journal, the inbox offset up to which all that was told to its tenants is in it."""
+        return dict(self._rows("SELECT partition, offset FROM watermarks WHERE inbox = ?", inbox_partition))
 
     def strangers(self) -> list[StrangerSeen]:
         """The records of the topic that were passed over because they are not ours."""

@@ -211,18 +211,14 @@ class ClickHouseStore:
 
     def histories(self, tenant: str, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
         found: dict[Key, list[Entry]] = {}
-        by_book: dict[str, list[str]] = {}
-        for book, entity in keys:
-            by_book.setdefault(book, []).append(entity)
-        for book, entities in by_book.items():
-            rows = self.query(
-                f"SELECT {_ENTRY} FROM {{history}} WHERE tenant = {{tenant:String}} AND book = {{book:String}} "
-                "AND entity IN {entities:Array(String)} AND parked = '' ORDER BY position",
-                {"tenant": tenant, "book": book, "entities": entities},
-            )
-            for row in rows:
-                entry = as_entry(tenant, row)
-                found.setdefault((book, entry.subject), []).append(entry)
+        rows = self.query(
+            f"SELECT book, {_ENTRY} FROM {{history}} WHERE tenant = {{tenant:String}} "
+            "AND (book, entity) IN {keys:Array(Tuple(String, String))} AND parked = '' ORDER BY position",
+            {"tenant": tenant, "keys": list(keys)},
+        )
+        for book, *row in rows:
+            entry = as_entry(tenant, row)
+            found.setdefault((book, entry.subject), []).append(entry)
         return found
 
     def parked(self, tenant: str) -> list[tuple[Entry, str, str]]:

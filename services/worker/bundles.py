@@ -5,7 +5,7 @@ bundle, all records of a partition that came with one fetch, goes through it as 
 membership, the flow control, the rebalances and the commits, and its price is paid once a bundle.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import faust
 from faust.transport.drivers import aiokafka as driver
@@ -15,8 +15,26 @@ from faust.types.transports import TransportT
 from services.kafka.records import Record
 
 
+FETCH_WAIT_MS: Final = 50
+"""How long the broker may wait for something to give. Faust waits 1,500 ms, and aiokafka asks for one thing at a time
+from each broker: a partition whose records were not yet handed out is left out of the next request, and what comes to
+it meanwhile would lie there until that request is over."""
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """The thread of the client, which does not wait long."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # Faust has no setting for it
+        return consumer
+
+
 class Consumer(driver.Consumer):
     """A message's value is its bundle, a list of Records in their order; its offset is that of the last."""
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         found = await super()._getmany(active_partitions, timeout)

@@ -46,6 +46,9 @@ class Inbox:
         self._counts = counts
         self._feeder: Final = Feeder(journal)
         self._next: dict[int, int] = {}
+        self._passed: dict[int, dict[int, int]] = {}
+        """By inbox partition, where the journal's partitions were when its first records came: what lies up to there
+        stands in them, and need not be fed again."""
         self._times_ms: dict[int, int] = {}
 
     def begin(self, committed: Mapping[int, int]) -> None:
@@ -56,6 +59,7 @@ class Inbox:
         for partition in list(self._next):
             self._feeder.forget(partition)
         self._next.clear()
+        self._passed.clear()
         self._journal.catch_up(self._owned())  # the accepted calendars of those who fed these partitions before
         for partition, offset in committed.items():
             if partition in self._owned():
@@ -82,6 +86,7 @@ class Inbox:
     def _aim(self, partition: int, offset: int) -> None:
         """Feed what is missing before an offset."""
         if partition not in self._next:
+            self._passed[partition] = self._journal.watermarks(partition)
             self._next[partition] = min(self._journal.watermark(partition) + 1, offset)
         if self._next[partition] >= offset:
             return
@@ -97,16 +102,24 @@ class Inbox:
         while rest := {partition: part for partition, part in rest.items() if part}:
             told = {partition: self._judged(part) for partition, part in rest.items()}
             total = sum(len(part) for part in told.values())
-            refused = sum(isinstance(said, Refused) for part in told.values() for _, said in part)
+            refused = _refused(told)
             self._breaker.admit(total, refused)
-            verdicts = self._feeder.feed(told, now_ms=max(part[0].timestamp_ms for part in rest.values()))
+            new = {partition: self._not_passed(partition, part) for partition, part in told.items()}
+            verdicts = self._feeder.feed(new, now_ms=max(part[0].timestamp_ms for part in rest.values()))
             for partition, part in told.items():
                 self._next[partition] = part[-1][0] + 1
                 self._times_ms[partition] = rest[partition][len(part) - 1].timestamp_ms
             conflicts = sum(verdict is not None and verdict.status == "conflict" for verdict in verdicts)
             self._breaker.note(total, refused + conflicts)
-            self._counts.fed(total, refused, verdicts)
+            self._counts.fed(total, _refused(new), verdicts)
             rest = {partition: part[len(told[partition]) :] for partition, part in rest.items()}
+
+    def _not_passed(self, partition: int, told: Judged) -> Judged:
+        """Without what another worker, or this one before, has fed, and what Kafka gives again after a rebalance."""
+        passed, partitions = self._passed.get(partition, {}), self._journal.partitions
+        if told[0][0] > max(passed.values(), default=-1):
+            return told
+        return [each for each in told if each[0] > passed.get(partition_of(each[1].tenant, partitions), -1)]
 
     def _judged(self, records: Sequence[Record]) -> Judged:
         """What the records tell, up to a calendar, for the amounts after it may be in the currency that it names."""
@@ -128,3 +141,7 @@ class Inbox:
             if isinstance(said, Told) and said.type == CalendarDefined.TYPE:
                 break
         return told
+
+
+def _refused(told: Mapping[int, Judged]) -> int:
+    return sum(isinstance(said, Refused) for part in told.values() for _, said in part)
