@@ -1,7 +1,7 @@
 """How fast the gateway takes events: one process over loopback, beside the door of the journal without HTTP.
 
-Everything is on: validation, sealing of what is personal, and the journal on the disk. The caller is on this machine and
-needs no key.
+Everything is on: validation, sealing of what is personal, and the journal on the disk. The caller is on this machine
+and needs no key.
 """
 
 import asyncio

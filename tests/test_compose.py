@@ -80,7 +80,16 @@ def test_the_ledger_which_asks_for_no_password_is_reached_by_our_services_only()
     assert COMPOSE["networks"]["ledger"] == {"internal": True}
     assert SERVICES["clickhouse"]["networks"] == ["ledger"]
     assert "ports" not in SERVICES["clickhouse"]
-    assert {name for name in SERVICES if "ledger" in SERVICES[name]["networks"]} == {"clickhouse", "grafana", *OURS}
+    assert {name for name in SERVICES if "ledger" in SERVICES[name]["networks"]} == {
+        "clickhouse", "grafana", *OURS
+    } - {"keystore"}  # fmt: skip
+
+
+def test_the_master_key_is_reached_by_the_key_store_only() -> None:
+    assert COMPOSE["networks"]["keys"] == {"internal": True}
+    assert SERVICES["keystore"]["networks"] == ["keys"]
+    assert "ports" not in SERVICES["keystore"]
+    assert [name for name in SERVICES if "keys:/keys" in SERVICES[name].get("volumes", [])] == ["keystore"]
 
 
 def test_grafana_only_reads_and_only_where_it_is_asked_for() -> None:
@@ -126,7 +135,8 @@ def test_it_waits_for_what_it_needs(name: str) -> None:
 def test_no_password_is_written_down() -> None:
     for service in SERVICES.values():
         for key, value in service["environment"].items():
-            assert not re.search("PASSWORD|SECRET|TOKEN", key) or str(value).startswith("${")
+            is_place = key.endswith("_FILE")
+            assert is_place or not re.search("PASSWORD|SECRET|TOKEN", key) or str(value).startswith("${")
 
 
 def test_kafka_tells_everyone_an_address_that_they_can_reach() -> None:

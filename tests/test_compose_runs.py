@@ -13,6 +13,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import URLError
@@ -40,10 +41,12 @@ class Composed:
 
     def __init__(self, folder: Path, kafka: Kafka, store: str) -> None:
         self._folder = folder
-        self.ports: Final = {"8080": str(free_port()), "9464": str(free_port())}
+        self.ports: Final = {port: str(free_port()) for port in ("8080", "8090", "9464")}
+        self._running: set[str] = set()
         mark = uuid.uuid4().hex[:8]
         self._ours: Final = {
             SERVICES["worker"]["environment"]["SALESTREAM_JOURNAL"]: kafka.url,
+            SERVICES["worker"]["environment"]["SALESTREAM_SUBJECT_KEYS"]: f"http://127.0.0.1:{self.ports['8090']}",
             SERVICES["worker"]["environment"]["SALESTREAM_STORE"]: store.replace("/salestream", f"/c_{mark}"),
         }
         self._more: Final = {
@@ -62,6 +65,10 @@ class Composed:
         for other, how in SERVICES[service].get("depends_on", {}).items():
             if how["condition"] == "service_completed_successfully":
                 self.ended(other)
+            elif "build" in SERVICES[other] and other not in self._running:
+                self._running.add(other)
+                self.start(other)
+                wait(partial(self.healthy, other), f"{other} to be healthy", 60)
         words = [self._here(service, word) for word in SERVICES[service]["command"]]
         told = {name: self._here(service, value) for name, value in SERVICES[service]["environment"].items()}
         unset = {name: value.partition(":-")[2].rstrip("}") for name, value in told.items() if value.startswith("${")}
@@ -90,6 +97,7 @@ class Composed:
         for port, free in self.ports.items():
             word = word.replace(f":{port}", f":{free}") if ":" in word else free if word == port else word
         word = word.replace("sqlite:///keys/", f"sqlite://{self._folder}/keys/")
+        word = f"{self._folder}{word}" if word.startswith("/token/") else word
         return word.replace("/data/", f"{self.path(service)}/") if word.startswith("/data/") else word
 
 

@@ -207,7 +207,7 @@ def serve(
 
 
 def _calm_the_collector() -> None:
-    """What is there now stays, so looking through it for cycles, for tenths of a second, would only make callers wait."""
+    """What is there now stays, so looking through it for cycles again and again would only make callers wait."""
     gc.collect()
     gc.freeze()
     if gc.get_threshold()[0] < _THRESHOLDS[0]:
