@@ -16,13 +16,12 @@ from typing import Any, Final
 SECONDS: Final = 60
 
 
-def main(seconds: int) -> int:
-    """Fuzz for some time; 1 where atheris is not there, else as it ends."""
+def main(seconds: int) -> None:
+    """Fuzz for some time, and end the process."""
     try:
         atheris: Any = importlib.import_module("atheris")
     except ImportError:
-        print("atheris is not installed; it is made for Linux with Python 3.11 to 3.13", file=sys.stderr)
-        return 1
+        sys.exit("atheris is not installed; it is made for Linux with Python 3.11 to 3.13")
     with atheris.instrument_imports(include=["events", "services.connectors"]):
         try_one = _target()
     with TemporaryDirectory(prefix="salestream-fuzz-") as folder:
@@ -36,8 +35,7 @@ def main(seconds: int) -> int:
             "-print_final_stats=1",
         ]
         atheris.Setup([sys.argv[0], *options, folder], try_one)
-        atheris.Fuzz()  # ends the process
-    return 0
+        atheris.Fuzz()
 
 
 def _target() -> Any:
@@ -79,4 +77,4 @@ def _seeds(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS)

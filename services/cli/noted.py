@@ -33,15 +33,21 @@ def noted(verb: Verb) -> Verb:
         try:
             result = verb(*args, **kwargs)
         except BaseException as error:
-            with suppress(Exception):  # what went wrong first is what is told
-                from services.cli.app import code_of
-
-                _note(code_of(error))
+            _note_failed(error)
             raise
         _note(result if isinstance(result, int) else 0)
         return result
 
     return run  # type: ignore[return-value]
+
+
+def _note_failed(error: BaseException) -> None:
+    from services.cli.app import code_of
+    from services.cli.session import Problem
+    from services.trail import AuditError
+
+    with suppress(AuditError, Problem, OSError):  # what went wrong first is what is told
+        _note(code_of(error))
 
 
 def _note(code: int) -> None:

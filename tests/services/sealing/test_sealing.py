@@ -20,7 +20,7 @@ from services.journal.port import Refused
 from services.journal.sqlite import SqliteJournal
 from services.sealing.fence import proof
 from services.sealing.open import open_vault
-from services.sealing.port import SealingError, Slot
+from services.sealing.port import Slot
 from services.sealing.register import Register
 from services.sealing.subjects import erase, mention_of
 from services.settings import Settings
@@ -341,23 +341,6 @@ class TestRestored:
             assert opened.personal(*opened.read("other", 0, 9)) == "erased"
         with open_journal(settings) as opened:
             assert len(opened.of_type("other", ["subject.erased"])) == 1
-
-
-class TestTheRegister:
-    def test_a_line_that_a_crash_cut_off_counts_nothing_and_is_written_over(self, tmp_path: Path) -> None:
-        register = Register(tmp_path / "erasures.jsonl")
-        register.add([(Slot("a", "lead:1"), 1_000)])
-        with (tmp_path / "erasures.jsonl").open("ab") as file:
-            file.write(b'{"tenant":"a","subj')
-        assert register.read() == {Slot("a", "lead:1"): 1_000}
-        assert register.add([(Slot("a", "lead:2"), 2_000), (Slot("a", "lead:1"), 3_000)]) == 1
-        assert register.read() == {Slot("a", "lead:1"): 1_000, Slot("a", "lead:2"): 2_000}
-        assert (tmp_path / "erasures.jsonl").stat().st_mode & 0o777 == 0o600
-
-    def test_what_is_none_is_refused(self, tmp_path: Path) -> None:
-        (tmp_path / "erasures.jsonl").write_text("nonsense\n")
-        with pytest.raises(SealingError, match="is no register of erasures; allowed: lines such as"):
-            Register(tmp_path / "erasures.jsonl").read()
 
 
 def test_events_that_were_kept_in_clear_are_read_and_are_the_same_event(settings: Settings) -> None:
