@@ -37,9 +37,9 @@ def serve(session: Session, host: str, port: int, cert: Path | None, cert_key: P
         raise Problem("--cert and --cert-key belong together; allowed: both, or none", BAD_USAGE)
     settings = session.settings
     logs.start()
+    secret = token(settings.keystore_token, settings.keystore_token_file, make=True)
     keys, _ = open_keys(settings)
     with closing(keys):
-        secret = token(settings.keystore_token, settings.keystore_token_file, make=True)
         try:
             at = bound(host, port)
         except OSError as error:

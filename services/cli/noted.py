@@ -1,5 +1,6 @@
 """What was asked and done from the command line, in the audit journal."""
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -30,24 +31,26 @@ def noted(verb: Verb) -> Verb:
 
     @wraps(verb)
     def run(*args: Any, **kwargs: Any) -> Any:
+        result, ended = None, False
         try:
             result = verb(*args, **kwargs)
-        except BaseException as error:
-            _note_failed(error)
-            raise
+            ended = True
+        finally:
+            if not ended:
+                _note_failed(sys.exception())
         _note(result if isinstance(result, int) else 0)
         return result
 
     return run  # type: ignore[return-value]
 
 
-def _note_failed(error: BaseException) -> None:
+def _note_failed(error: BaseException | None) -> None:
     from services.cli.app import code_of
-    from services.cli.session import Problem
+    from services.cli.session import FAILED, Problem
     from services.trail import AuditError
 
     with suppress(AuditError, Problem, OSError):  # what went wrong first is what is told
-        _note(code_of(error))
+        _note(FAILED if error is None else code_of(error))
 
 
 def _note(code: int) -> None:

@@ -22,8 +22,8 @@ from services.sealing.sqlite import CACHED
 
 FRESH_S: Final = 1.0
 """How long a key may still be read with after another process has destroyed it."""
-PATIENCE_S: Final = 10.0
-TRIES: Final = 4
+PATIENCE_S: Final = 5.0
+TRIES: Final = 3
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _ALLOWED: Final = "allowed: https://host[:port], http://127.0.0.1:port, or http://host:port?insecure=1"
 
@@ -154,7 +154,7 @@ class RemoteSubjectKeys:
 
     def _unreachable(self, error: urllib3.exceptions.HTTPError) -> SealingError:
         cause: Any = getattr(error, "reason", None) or error
-        what = type(cause).__name__ if isinstance(cause, Exception) else str(cause)
+        what = str(cause).rpartition("] ")[2].rpartition(": ")[2].lower()[:100]
         return SealingError(
             f"the key store at {self._url} cannot be reached ({what}), so nothing personal can be sealed or read; "
             "start it there with `salestream keystore serve`, or check SALESTREAM_SUBJECT_KEYS"
