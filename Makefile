@@ -52,6 +52,7 @@ types: $(DEV) ## Check types, strictly
 bench: $(DEV) ## Measure the figures that the README gives
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+# A rebuild is killed by a command of its own: .venv/bin/python -m tests.services.replay.kills --kills 50
 torture: $(DEV) ## Kill, cut off and shuffle workers for some hours; the books stay exact
 	@$(BIN)/python -m tests.services.worker.torture $(ARGS)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final
 
+import httpx
 from kafka import KafkaProducer
 
 from benchmarks import work
@@ -30,6 +31,7 @@ from tests.kafka.topics import make
 LOCK: Final = Path(__file__).parent / "peers" / "sourcing.lock"
 PROJECTED: Final = 5_000
 """Events that ``eventsourcing`` projects: each is a transaction of its own."""
+TURNS: Final = 2
 ACKNOWLEDGED: Final = 40_000
 """Events that the bare Faust agent reads."""
 
@@ -127,24 +129,32 @@ def _faust(path: Path, folder: Path) -> tuple[str, float]:
 
 
 def _freshness() -> list[str]:
-    """From telling an event to a board that shows it, alone and while one rebuild follows the other."""
-    lines = [f"The sales board over {HISTORY:,} events, {CALM_PER_S} events told a second, from told to shown:", ""]
-    lines += ["| | p50 ms | p99 ms |", "|---|---|---|"]
+    """From telling an event to a board that shows it, alone and while one rebuild follows the other, by turns."""
+    lines = [f"The sales board over {HISTORY:,} events, {CALM_PER_S} events told a second, from told to shown, the"]
+    lines += [f"better of {TURNS} turns:", "", "| | p50 ms | p99 ms |", "|---|---|---|"]
+    waits: dict[str, list[list[float]]] = {"alone": [], "while it is rebuilt": []}
+    done = 0
     with tempfile.TemporaryDirectory() as folder:
         data, path = Path(folder) / "data", Path(folder) / "events.jsonl"
         taken(work.simulate, path, HISTORY)
         taken(work.ingest, data, path)
-        with serving(data) as port:
-            alone = asyncio.run(watched(port, 1, 0))[0]
-            with _rebuilding(data) as rebuilds:
-                meanwhile = asyncio.run(watched(port, 1, 1))[0]
+        try:
+            with serving(data) as port:
+                asyncio.run(watched(port, 1, 0))  # the first frames are of a cold store
+                for turn in range(TURNS):
+                    waits["alone"].append(asyncio.run(watched(port, 1, 2 * turn + 1))[0])
+                    with _rebuilding(data) as rebuilds:
+                        waits["while it is rebuilt"].append(asyncio.run(watched(port, 1, 2 * turn + 2))[0])
+                    done += len(rebuilds)
+        except httpx.TransportError as error:
+            return [*lines[:-2], f"Not measured: the gateway did not answer ({type(error).__name__})."]
     middles = []
-    for name, waits in (("alone", alone), ("while it is rebuilt", meanwhile)):
-        middle, late = waits[len(waits) // 2] * 1000, waits[len(waits) * 99 // 100] * 1000
+    for name, each in waits.items():
+        middle, late = (min(told[len(told) * share // 100] for told in each) * 1000 for share in (50, 99))
         middles.append(middle)
         lines.append(f"| {name} | {middle:,.0f} | {late:,.0f} |")
-    done = f"{len(rebuilds)} rebuilds were done meanwhile" if rebuilds else "One rebuild went on all the while"
-    return [*lines, "", f"{done}; the p50 was {middles[1] / middles[0]:.1f} times that of none."]
+    ratio = f"the p50 was {middles[1] / middles[0]:.1f} times that of none"
+    return [*lines, "", f"{done} rebuilds were finished meanwhile; {ratio}."]
 
 
 @contextmanager

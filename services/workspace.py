@@ -49,6 +49,8 @@ class Workspace:
         """What was posted last to the live ledger."""
         self.posting: Final = Lock()
         """Held by a thread that posts to the live ledger, where there are several that may."""
+        self.served = False
+        """Others are served here meanwhile: what is posted beside the live ledger gives way."""
 
     def poster(self, tenant: str) -> Poster:
         """The one poster of a tenant."""
@@ -75,7 +77,9 @@ class Workspace:
                 self._posters.pop(tenant, None)
                 self.recent.forget(tenant)
             path = self.settings.journal_path
-            return post_parallel(tenant, path, store, workers=min(cores, 8), keep=keep, progress=progress)
+            give_way = self.served and store is not self.store
+            workers = min(cores, 8)
+            return post_parallel(tenant, path, store, workers=workers, keep=keep, progress=progress, give_way=give_way)
         poster = self.poster(tenant) if store is self.store else Poster(tenant, self.journal, store, keep=keep)
         return poster.catch_up(progress)
 

@@ -9,8 +9,19 @@ from services.cli import show
 from services.cli.session import Session, shared
 
 
+def _place(context: click.Context, parameter: click.Parameter, told: str) -> Path:
+    """Where a backup goes. What ends with a slash is a folder, and made where there is none."""
+    path = Path(told)
+    if told.endswith("/"):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"the folder {path} cannot be made: {error.strerror}; name another") from error
+    return path
+
+
 @click.command(short_help="Copy journal and keys, also while they are used.")
-@click.argument("target", type=click.Path(path_type=Path), metavar="FILE|DIR")
+@click.argument("target", type=click.Path(), callback=_place, metavar="FILE|DIR")
 @shared
 @click.pass_obj
 def backup(session: Session, target: Path) -> None:

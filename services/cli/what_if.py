@@ -28,7 +28,8 @@ def what_if(
     """Answer KPIs (all where none is named) as history was, and as it would be scored under a scenario.
 
     A scenario names stage probabilities, exchange rates, owners, teams, regions, categories of spend, targets or a cap
-    on discounts that would have been told otherwise, or the contacts that wins are credited to; see docs/replay.md. It is a re-scoring of what happened, not a prediction.
+    on discounts that would have been told otherwise, or the contacts that wins are credited to; see docs/replay.md. It
+    is a re-scoring of what happened, not a prediction.
     """
     from projections.question import question
     from services.replay.scenario import load

@@ -6,10 +6,11 @@ changes nothing about its lines, so the ledger is the same to the bit however ma
 """
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,6 +28,8 @@ from services.store.clickhouse import ClickHouseStore
 
 RANGE: Final = 20_000
 """Positions that are posted and written in one go."""
+NICENESS: Final = 10
+"""Of helpers that give way: a core that is wanted goes nearly all to who wants it."""
 
 
 class HelperFailed(Exception):
@@ -41,12 +44,17 @@ def post_parallel(
     workers: int = 2,
     keep: int = 200_000,
     progress: Callable[[int], None] | None = None,
+    give_way: bool = False,
 ) -> int:
     """Post from the store's checkpoint to the journal's head with ``workers`` processes; the number of events.
+
+    ``give_way``: to whoever else needs a core of this machine.
 
     Raises HelperFailed where one of them dies; what was written up to then stands, and a next call goes on from it.
     """
     with ParallelPoster(tenant, journal_path, store, workers=workers, keep=keep, progress=progress) as poster:
+        if give_way:
+            poster.give_way()
         poster.feed()
         return poster.finish()
 
@@ -82,6 +90,10 @@ class ParallelPoster:
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writing")
         self._writing = self._thread.submit(self._write_all)
+
+    def give_way(self) -> None:
+        """Let the helpers work where nobody else needs a core."""
+        self._crew.lower(NICENESS)
 
     def feed(self, at_least: int = 1) -> None:
         """Hand what the journal has gained to the helpers, once that is ``at_least`` so many events."""
@@ -187,6 +199,12 @@ class _Crew:
             self.pipes.append(ours)
             self._orders.append(given)
             self._processes.append(process)
+
+    def lower(self, niceness: int) -> None:
+        """Lower their priority, as nice(1) does. One that has ended is found out later."""
+        for process in self._processes:
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, process.pid or 0, niceness)
 
     def hand_out(self, stretch: tuple[int, int]) -> None:
         """Tell every helper the next range: above the first position, up to the second."""

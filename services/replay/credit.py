@@ -2,8 +2,8 @@
 
 A win counts where its deal was told to come from. Under a rule its money is credited to contacts that name a channel
 or a campaign, about the deal or its lead, up to the moment of the win: all of it to the first or the last, or the same
-share to each (``linear``). Shares are whole minor units that differ by one at most and add up to the win; the win itself is
-counted once, where the last contact was.
+share to each (``linear``). Shares are whole minor units that differ by one at most and add up to the win; the win
+itself is counted once, where the last contact was.
 """
 
 from bisect import bisect_right

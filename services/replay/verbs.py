@@ -50,5 +50,6 @@ VERBS: Final = ("rebuild", "rollback", "estimate", "what-if")
 
 
 def verbs_of(workspace: Workspace) -> dict[str, Verb]:
-    """The verbs of a workspace, for its desk."""
+    """The verbs of a workspace, for its desk: others are served there meanwhile."""
+    workspace.served = True
     return {verb: partial(do, workspace, verb) for verb in VERBS}

@@ -116,3 +116,11 @@ def test_a_demo_ends_by_itself_and_can_be_asked(run: Run, folder: Path, tmp_path
 
 def test_a_demo_in_a_folder_with_events_is_refused(told: Run) -> None:
     assert "choose another with --data" in told("demo", "--seconds", "1", "--headless").sentence
+
+
+def test_a_backup_goes_into_a_folder_that_was_not_there(told: Run, tmp_path: Path) -> None:
+    made = Path(told("backup", f"{tmp_path}/new/", "--json").json["file"])
+    assert made.parent == tmp_path / "new"
+    assert told("restore", "--check", made).code == 0
+    (tmp_path / "file").touch()
+    assert "cannot be made" in told("backup", f"{tmp_path}/file/x/").sentence

@@ -1,6 +1,8 @@
 """A rebuild beside living tables: nothing is mixed, nothing is lost, and nothing moves that was not said to."""
 
 import asyncio
+import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from services.books import Books
 from services.control import Cancelled, Desk, ask_owner
 from services.gateway.following import Follower
 from services.gateway.reader import Reader
+from services.processor.parallel import NICENESS
 from services.replay import rebuild as rebuilding
 from services.replay.compare import questions
 from services.replay.digest import ledger_digest
@@ -290,6 +293,23 @@ class TestLive:
 
 class TestOnRequest:
     """Who owns the folder does it for a command line that finds it owned."""
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(os.cpu_count() == 1, reason="one core has no helpers")
+    def test_its_helpers_give_way_to_who_is_served(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("services.workspace.LONG", 1)
+        seen: list[set[int]] = []
+
+        def look(step: Step) -> None:
+            helpers = multiprocessing.active_children()
+            seen.append({os.getpriority(os.PRIO_PROCESS, helper.pid or 0) for helper in helpers})
+
+        rebuild(workspace, look)
+        assert seen[0] == {os.getpriority(os.PRIO_PROCESS, 0)}, "nobody else is served"
+        verbs_of(workspace)
+        seen.clear()
+        rebuild(workspace, look)
+        assert seen[0] == {NICENESS}
 
     def test_the_owner_rebuilds_and_tells_how_far_it_is(self, workspace: Workspace) -> None:
         steps: list[Any] = []
