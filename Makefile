@@ -2,7 +2,7 @@
 #
 # Everything runs from .venv inside the checkout; nothing needs to be activated.
 #   PYTHON=python3.12   the Python (3.11 or newer) that .venv is made with
-#   ARGS="..."          passed on to the command behind demo, test, bench, torture, fuzz and lock
+#   ARGS="..."          passed on to the command behind demo, test, bench, torture, fuzz, soak and lock
 
 PYTHON ?= python3
 UV     ?= uv
@@ -26,7 +26,7 @@ COMPILE := "$(UV)" pip compile pyproject.toml -q --universal --python-version 3.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test check lint types bench torture fuzz docs pictures lock clean
+.PHONY: help setup demo test check lint types bench torture fuzz soak docs pictures lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ torture: $(DEV) ## Kill, cut off and shuffle workers for some hours; the books s
 fuzz: $(DEV) ## Try the HTTP interface, codec and connectors with odd input, for some minutes
 	@SALESTREAM_FUZZ=100 $(BIN)/python -m pytest -q tests/services/gateway/test_openapi.py tests/services/connectors/test_fuzz.py
 	@$(PIP) install "atheris>=3,<4" && $(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(DEV) ## Let a wallboard hang for 30 minutes that are weeks to it; shorter with ARGS="--minutes 2"
+	@$(BIN)/python -m tests.services.wallboard.soak $(ARGS)
 
 docs: $(DEV) ## Regenerate the generated pages
 	@$(BIN)/python -m services.docs

@@ -1,7 +1,6 @@
 """From telling an event to a board that shows it: how long, with how many viewers; and how heavy the page is."""
 
 import asyncio
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -9,11 +8,10 @@ from typing import Final
 
 import httpx
 
-from benchmarks import work
-from benchmarks.gateway import CALM_PER_S, STRUCTURED, serving
+from benchmarks import screen, work
+from benchmarks.gateway import CALM_PER_S, serving
 from benchmarks.measure import taken
-from events.envelope import to_text
-from services.clock import now_ms
+from benchmarks.telling import tell
 
 HISTORY: Final = 100_000
 """Events in the books beforehand."""
@@ -37,7 +35,9 @@ def measured(events: int = HISTORY) -> list[str]:
             lines += ["| viewers | told to screen p50 ms | p99 ms | frames/s | KiB a frame |", "|---|---|---|---|---|"]
             lines += [_line(viewers, asyncio.run(watched(port, viewers, run))) for run, viewers in enumerate(VIEWERS)]
             weight = sum(_weight(port, path) for path in _PAGE)
-    return [*lines, "", f"The page weighs {weight / 1024:,.0f} KiB as it travels, all that it ever loads.", ""]
+            lines += ["", f"The page weighs {weight / 1024:,.0f} KiB as it travels, all that it ever loads.", ""]
+            lines += screen.measured(port, SECONDS)
+    return lines
 
 
 def _weight(port: int, path: str) -> int:
@@ -63,7 +63,7 @@ async def watched(port: int, viewers: int, run: int) -> tuple[list[float], int, 
         await asyncio.sleep(0.05)
     await asyncio.sleep(2)
     before, bytes_before = len(seen), size[0]
-    told = await _tell(port, run)
+    told = await tell(port, run, SECONDS)
     last = max(position for _, position in told)
     until = time.monotonic() + 30
     while seen[-1][1] < last and time.monotonic() < until:
@@ -95,47 +95,6 @@ async def _watch(port: int, seen: list[tuple[float, int]] | None, size: list[int
                 size[0] += len(line)
     finally:
         writer.close()
-
-
-async def _tell(port: int, run: int) -> list[tuple[float, int]]:
-    """Events at an even pace: when each was sent, and its position."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-
-        async def one(number: int, due: float) -> tuple[float, int]:
-            answer = await client.post("/events", content=_event(run, number), headers={"content-type": STRUCTURED})
-            return due, int(answer.json()["position"])
-
-        start, tasks = time.monotonic(), []
-        for number in range(CALM_PER_S * SECONDS):
-            due = start + number / CALM_PER_S
-            await asyncio.sleep(max(due - time.monotonic(), 0))
-            tasks.append(asyncio.create_task(one(number, due)))
-        return await asyncio.gather(*tasks)
-
-
-def _event(run: int, number: int) -> bytes:
-    """What a sales force tells: mostly contacts, some deals."""
-    time_ = to_text(now_ms() - 5_000)
-    deal = f"B-{run}-{number - number % 10}"
-    kinds: tuple[tuple[str, dict[str, str]], ...] = (
-        ("deal.created", {"deal_id": deal, "stage": "qualified", "amount": "900.00", "rep_id": f"rep-{number % 40}"}),
-        ("deal.stage_moved", {"deal_id": deal, "to_stage": "proposal"}),
-        ("deal.won", {"deal_id": deal, "amount": "900.00", "customer_id": f"C-{number}"}),
-    )
-    type_, data = kinds[number % 10] if number % 10 < 3 else ("touchpoint.logged", _touch(number))
-    told = {
-        "specversion": "1.0",
-        "id": f"b-{run}-{number}",
-        "source": "/bench",
-        "type": type_,
-        "time": time_,
-        "data": data,
-    }
-    return json.dumps(told).encode()
-
-
-def _touch(number: int) -> dict[str, str]:
-    return {"rep_id": f"rep-{number % 40}", "kind": "call", "customer_id": f"C-{number % 500}"}
 
 
 if __name__ == "__main__":

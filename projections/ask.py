@@ -162,7 +162,10 @@ class Asker:
         self, parts: Sequence[Part], stretch: Sequence[Period], question: Question
     ) -> dict[str, dict[Place, Value]]:
         """The values by name of parts that ``read_together`` put together, in periods that may overlap where they are
-        sums. Of the question only what it is grouped and filtered by matters."""
+        sums. Of the question only what it is grouped and filtered by matters, and for targets its KPI."""
+        if parts[0].special in OF_TARGETS:
+            found = self.goals(question).values([part.special for part in parts], stretch)
+            return {part.name: found[part.special] for part in parts}
         return self._parts(parts, stretch, self.planner(question), question)
 
     def row(

@@ -36,8 +36,8 @@ _MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 Found = list[dict[Cell, Row]]
 """For each period of a want, in order, the rows by cell."""
-_Rows = dict[tuple[Period, Cell], tuple[tuple[Value | None, ...], Row]]
-"""By period and cell: the values that a row was made of, and the row."""
+_Rows = dict[tuple[int, Cell], tuple[tuple[Value | None, ...], Row]]
+"""By the number of a period and cell: the values that a row was made of, and the row."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,7 @@ class Sheet:
         self._kept: dict[tuple[Any, ...], _Kept] = {}
         self._ledger = _Ledger()
         self._entities = Entities()
-        self._rows: dict[Want, _Rows] = {}
-        self._rows_before: dict[Want, _Rows] = {}
+        self._layouts: dict[tuple[int, ...], _Layout] = {}
         self._has_healed = False
         """In this frame."""
 
@@ -154,7 +153,6 @@ class Sheet:
             self._kept.clear()
             self._ledger = _Ledger()
         self._has_healed = False
-        self._rows, self._rows_before = {}, self._rows
         self._ledger.follow(books, cut)
         if self._ledger.lines is None:
             self._entities.forget()
@@ -162,8 +160,14 @@ class Sheet:
             every = [line for lines in self._ledger.lines.values() for line in lines]
             self._entities.follow(every, self._ledger.fresh)
         found: list[Found] = [[] for _ in wants]
+        layouts, self._layouts = self._layouts, {}
         for group in _groups(wants):
-            told = _Together(self, books, cut, definitions, [wants[place] for place in group]).read()
+            those = [wants[place] for place in group]
+            layout = layouts.get(tuple(group))
+            if layout is None or layout.wants != those:
+                layout = _Layout(those)
+            self._layouts[tuple(group)] = layout
+            told = _Together(self, books, cut, definitions, layout).read()
             for place, rows in zip(group, told, strict=True):
                 found[place] = rows
         return found
@@ -178,10 +182,6 @@ class Sheet:
     def lines(self, books: Books, column: str, measures: frozenset[str], names: Sequence[str]) -> list[Columns]:
         """All lines of these measures and entities, up to that cut."""
         return self._entities.lines(books, self._ledger.position, column, measures, names)
-
-    def known_rows(self, want: Want) -> tuple[_Rows, _Rows]:
-        """What the frame before made of a want, and where to put what this one does."""
-        return self._rows_before.get(want, {}), self._rows.setdefault(want, {})
 
     def rows(
         self, books: Books, key: tuple[Any, ...], parts: Sequence[Part], sql: str, parameters: Mapping[str, Any]
@@ -262,15 +262,25 @@ class Sheet:
         return True
 
 
+class _Layout:
+    """Wants that are read together, in what periods; and the rows that were made of them last."""
+
+    def __init__(self, wants: Sequence[Want]) -> None:
+        self.wants = wants
+        self.stretch = list(dict.fromkeys(period for want in wants for period in want.periods))
+        self.places = {period: place for place, period in enumerate(self.stretch)}
+        self.numbers = [[self.places[period] for period in want.periods] for want in wants]
+        self.rows: list[_Rows] = [{} for _ in wants]
+
+
 class _Together:
     """Wants of the same rows, by and where, read together."""
 
-    def __init__(self, sheet: Sheet, books: Books, cut: Cut, definitions: Definitions, wants: Sequence[Want]) -> None:
+    def __init__(self, sheet: Sheet, books: Books, cut: Cut, definitions: Definitions, layout: _Layout) -> None:
         self._sheet, self._books, self._cut, self._definitions = sheet, books, cut, definitions
-        self._wants = wants
-        self._stretch = list(dict.fromkeys(period for want in wants for period in want.periods))
-        self._places = {period: place for place, period in enumerate(self._stretch)}
-        self._question = Question(wants[0].kpi, wants[0].by, wants[0].where)
+        self._layout = layout
+        self._wants, self._stretch, self._places = layout.wants, layout.stretch, layout.places
+        self._question = Question(self._wants[0].kpi, self._wants[0].by, self._wants[0].where)
 
     def read(self) -> list[Found]:
         """For each want, its rows."""
@@ -285,35 +295,39 @@ class _Together:
                     mine |= {(self._places[stretch[place]], cell): value
                              for (place, cell), value in told.items()}  # fmt: skip
         names = {part: str(number) for number, part in enumerate(parts)}
-        return [self._found(want, names, values) for want in self._wants]
+        return [self._found(place, want, names, values) for place, want in enumerate(self._wants)]
 
     def _asker(self, parts: Sequence[Part], key: tuple[Any, ...]) -> Asker:
+        if any(part.special for part in parts):
+            return self._books.asker(self._cut, self._definitions)
         run = partial(self._sheet.rows, self._books, (self._question.by, self._question.where, *key, *parts), parts)
         return self._books.asker(self._cut, self._definitions, run)
 
     def _found(
-        self, want: Want, names: Mapping[Part, str], values: Mapping[str, Mapping[tuple[int, Cell], Any]]
+        self, place: int, want: Want, names: Mapping[Part, str], values: Mapping[str, Mapping[tuple[int, Cell], Any]]
     ) -> Found:
         parts = want.kpi.parts
         mine = {part.name: values.get(names[part], {}) for part in parts}
         question = replace(self._question, kpi=want.kpi)
         asker = self._books.asker(self._cut, self._definitions)
         cells: dict[int, set[Cell]] = {}
-        for told in mine.values():
-            for place, cell in told:
-                cells.setdefault(place, set()).add(cell)
-        known, rows = self._sheet.known_rows(want)
+        for told in mine.values() if want.by else ():
+            for number, cell in told:
+                cells.setdefault(number, set()).add(cell)
+        known, rows = self._layout.rows[place], _Rows()
         found: Found = []
-        for period in want.periods:
-            number = self._places[period]
+        for period, number in zip(want.periods, self._layout.numbers[place], strict=True):
             made: dict[Cell, Row] = {}
-            for cell in cells.get(number, set()) if want.by else ((),):
-                of = tuple(mine[part.name].get((number, cell)) for part in parts)
-                before = known.get((period, cell))
-                row = before[1] if before and before[0] == of else asker.row(question, period, number, cell, mine)
-                rows[period, cell] = of, row
-                made[cell] = row
+            for cell in cells.get(number, ()) if want.by else ((),):
+                key = number, cell
+                of = tuple([mine[part.name].get(key) for part in parts])
+                before = known.get(key)
+                rows[key] = one = before if before is not None and before[0] == of else (
+                    of, asker.row(question, period, number, cell, mine)
+                )  # fmt: skip
+                made[cell] = one[1]
             found.append(made)
+        self._layout.rows[place] = rows
         return found
 
 

@@ -3,13 +3,13 @@
 import os
 from typing import Any, Final
 
-from playwright.sync_api import Browser, CDPSession
+from playwright.sync_api import Browser, CDPSession, Page
 
 from tests.services.wallboard.conftest import opened
 
 FRAMES: Final = int(os.environ.get("SALESTREAM_SOAK_FRAMES", "400"))
 """A TV that hangs for a day sees some 100,000 at most; set it to as many to soak for longer."""
-_SHOW: Final = """async ([first, count]) => {
+SHOW: Final = """async ([first, count]) => {
     const [{draw}, {state}, {moments}] = await Promise.all(
         ["tiles", "state", "moments"].map((name) => import(`/${name}.js`)));
     for (let number = first; number < first + count; number++) {
@@ -33,18 +33,24 @@ _SHOW: Final = """async ([first, count]) => {
 def test_memory_stays_flat(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}/?board=sales") as page:
         page.locator("article .value").first.wait_for()
-        page.evaluate("fetch('/').then(() => import('/stream.js')).then((stream) => stream.stop())")
-        devtools = page.context.new_cdp_session(page)
-        devtools.send("Performance.enable")
-        page.evaluate(_SHOW, [0, FRAMES // 3])
-        before = _held(devtools)
-        page.evaluate(_SHOW, [FRAMES // 3, FRAMES])
-        after = _held(devtools)
+        devtools = watched(page)
+        page.evaluate(SHOW, [0, FRAMES // 3])
+        before = held(devtools)
+        page.evaluate(SHOW, [FRAMES // 3, FRAMES])
+        after = held(devtools)
         assert after["JSHeapUsedSize"] - before["JSHeapUsedSize"] < 3_000_000, (before, after)
         assert after["Nodes"] - before["Nodes"] < 500, (before, after)
 
 
-def _held(devtools: CDPSession) -> dict[str, Any]:
+def watched(page: Page) -> CDPSession:
+    """A look into a page whose stream is stopped, for its frames are made up."""
+    page.evaluate("fetch('/').then(() => import('/stream.js')).then((stream) => stream.stop())")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable")
+    return devtools
+
+
+def held(devtools: CDPSession) -> dict[str, Any]:
     """What the page holds once everything that can be let go is."""
     devtools.send("HeapProfiler.collectGarbage")
     metrics = devtools.send("Performance.getMetrics")["metrics"]
