@@ -32,7 +32,8 @@ class Evidence:
     """Event to its entity and the reason it does not count."""
     definitions: set[str] = field(default_factory=lambda: {"calendar"})
     """The kinds of definition that were used."""
-
+    measures: set[str] = field(default_factory=set)
+    """Of the lines that were read."""
     units: dict[str, Unit] = field(default_factory=dict)
     """Of parts that are those of another KPI."""
 
@@ -86,6 +87,7 @@ class Receipts:
                 value = self._asker.weighted(value, tuple(weight), window.end)
             found.add(event, part.name, value)
             found.entities.add((book, entity))
+        found.measures |= set(source.measures)
         if part.weighted or "{ranks:" in source.sql(()):
             found.definitions.add("pipeline")
         if source.related:
@@ -122,6 +124,7 @@ class Receipts:
         found.entities |= of_it.entities
         found.left_out |= of_it.left_out
         found.definitions |= of_it.definitions
+        found.measures |= of_it.measures
 
     def _rep_days(self, part: Part, period: Period, cell: Cell, found: Evidence) -> None:
         definitions, now_ms = self._asker.seen(self._question), self._asker.now_ms
