@@ -52,8 +52,8 @@ class Receipts:
         self._question = question
         self._planner: Final[Planner] = asker.planner(question)
 
-    def evidence(self, period: Period, cell: Cell) -> Evidence:
-        """Everything that one cell rests on."""
+    def evidence(self, period: Period, cell: Cell, left_out: bool = True) -> Evidence:
+        """Everything that one cell rests on; and what might have counted but does not, unless that is not asked for."""
         found = Evidence()
         for part in self._question.kpi.parts:
             if part.special == "rep_days":
@@ -61,14 +61,14 @@ class Receipts:
             elif part.special == "target":
                 self._target(period, cell, found)
             elif part.special in ("actual", "last_year", "last_year_so_far"):
-                self._measured(part, period, cell, found)
+                self._measured(part, period, cell, found, left_out)
             elif part.source is not None:
-                self._part(part, self._asker.window(part, period), cell, found)
+                self._part(part, self._asker.window(part, period), cell, found, left_out)
         if any(name in _REP_DIMS for name in [*self._question.by, *(name for name, _ in self._question.where)]):
             found.definitions.add("rep")
         return found
 
-    def _part(self, part: Part, window: Span, cell: Cell, found: Evidence) -> None:
+    def _part(self, part: Part, window: Span, cell: Cell, found: Evidence, left_out: bool) -> None:
         source = part.source
         assert source is not None
         rows = self._rows(self._planner.evidence(part, window, cell))
@@ -94,7 +94,7 @@ class Receipts:
             told = {"entities": sorted(entities), "customers": sorted(customers)}
             related = Select(source.related, self._planner.base | told)
             found.entities |= {(book, entity) for book, entity in self._rows(related)}
-        for which, reason in source.excluded:
+        for which, reason in source.excluded if left_out else ():
             for event, book, entity in self._rows(self._planner.left_out(source, which, window, cell)):
                 if event not in found.contributions:
                     found.left_out[event] = (book, entity), reason
@@ -108,10 +108,10 @@ class Receipts:
                 if kpi.unit == "money" and each.currency != goals.currency:
                     found.definitions.add("rates")
 
-    def _measured(self, part: Part, period: Period, cell: Cell, found: Evidence) -> None:
+    def _measured(self, part: Part, period: Period, cell: Cell, found: Evidence, left_out: bool) -> None:
         """The receipt of the KPI that a target is set for: as one part where it adds up, else with its own parts."""
         inner, place, when = self._asker.goals(self._question).measured(part.special, period, cell)
-        of_it = Receipts(self._run, self._asker, inner).evidence(when, place)
+        of_it = Receipts(self._run, self._asker, inner).evidence(when, place, left_out)
         for event, told in of_it.contributions.items():
             if inner.kpi.adds_up:
                 nothing: dict[str, Value] = {each.name: Fraction(0) for each in inner.kpi.parts}
