@@ -22,6 +22,8 @@ Cell = tuple[str | None, ...]
 """The values of the dimensions asked by; None where not known."""
 RANKED: Final = ("median", "p90")
 """Statistics that are nothing where there is nothing."""
+TO_DATE: Final = ("point", "before", "so_far")
+"""Windows that begin with the first line or end with the last."""
 Place = tuple[int, Cell]
 """A period, by its number, and a cell."""
 
@@ -226,7 +228,8 @@ class Asker:
     ) -> dict[str, dict[Place, Value]]:
         """The values of parts that are read together, by name."""
         first = parts[0]
-        windows = spans(first, stretch, self.now_ms, self.definitions.calendar)
+        each = {part.window: spans(part, stretch, self.now_ms, self.definitions.calendar) for part in parts}
+        windows = each[first.window]
         match first.special:
             case "rep_days" if planner.top is not None:
                 return {first.name: _folded(rep_days(question, windows, self.seen(question), self.now_ms), planner.top)}
@@ -240,12 +243,12 @@ class Asker:
                 pass
             case special:
                 raise AssertionError(f"{special} is no part that stands for itself")
-        select = planner.select(parts, windows)
+        select = planner.select(parts, [window for those in each.values() for window in those])
         rows = self._run(select.sql, select.parameters)
         dims, values = len(question.by), len(parts)
         if all(part.stat == "sum" for part in parts):
             return {
-                part.name: self._sums(part, windows, rows, planner, dims, place - values)
+                part.name: self._sums(part, each[part.window], rows, planner, dims, place - values)
                 for place, part in enumerate(parts)
             }
         starts = {window.start: number for number, window in enumerate(windows)}
@@ -321,7 +324,7 @@ class Asker:
 
 def read_together(parts: Iterable[Part]) -> list[list[Part]]:
     """Parts that one statement can read: of one window, and of one source, or all of postings as they stand, as far as
-    their places are filled in alike, by their reps or not at all.
+    their places are filled in alike, by their reps or not at all. Of those all that reach up to now are of one window.
 
     A median is read with the count of what it is the median of.
     """
@@ -331,9 +334,10 @@ def read_together(parts: Iterable[Part]) -> list[list[Part]]:
     for part in told:
         plain = part.source if part.source and part.source.which and part.stat == "sum" else None
         source = f"postings {'rep_id' in plain.dims}" if plain else part.source
+        window = "to date" if plain and part.window in TO_DATE else part.window
         stat = ranked.get(part.source, part.stat)
         alone = part if part.special else None
-        groups.setdefault((source, part.window, stat, part.weighted, alone), []).append(part)
+        groups.setdefault((source, window, stat, part.weighted, alone), []).append(part)
     return list(groups.values())
 
 

@@ -216,7 +216,7 @@ def _deltas(run: Run, before: Asker, after: Asker, question: Question, cell: Cel
     for asker in (before, after):
         periods = asker.periods(question)
         known = periods and len(cell) == len(question.by)
-        evidence = Receipts(run, asker, question).evidence(periods[0], cell) if known else None
+        evidence = Receipts(run, asker, question).evidence(periods[0], cell, left_out=False) if known else None
         told.append(evidence.contributions if evidence else {})
     found: Deltas = {}
     for event in sorted(told[0].keys() | told[1].keys()):

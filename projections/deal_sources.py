@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from projections.sources import DEAL, IN_RANGE, KNOWN, Columns, Source, nearest_rank
+from projections.sources import DEAL, IN_RANGE, KNOWN, Columns, Source
 
 _NAMES: Final = ("deal", "stage", "pipeline", "since_ms", "basis_ms")
 
@@ -22,35 +22,47 @@ def _closing(wanted: Columns) -> str:
 
 
 def _stalled(wanted: Columns) -> str:
-    """Open deals in the windows at whose end they stand in their stage longer than 90 % of the finished visits did."""
-    key = _named(wanted, *_NAMES)
-    steps = f"""
-        SELECT {key}, book, entity, at_ms, event, sum(count) AS n
-        FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' GROUP BY ALL HAVING n != 0"""
+    """Lines of the pipeline, with the windows at whose end they stand in their stage longer than 90 % of the finished
+    visits did.
+
+    A line and the one that takes it back share where they stand since when, so they cancel in all windows after both.
+    ``stood`` adds up by these numbers alone, whosever lines they are, and leaves out where nothing is left.
+    """
+    told = _named(wanted, "at_ms", "event", "book", "entity", "count", *_NAMES)
     stood = f"""
-        SELECT {key}, any(book) AS book, any(entity) AS entity, maxIf(event, n > 0) AS entered_by,
-            groupArray((at_ms, n)) AS steps
-        FROM ({steps}) GROUP BY {key}"""
-    long = "e - 1 - since_ms > l AND l >= 0 AND arraySum(x -> if(x.1 < e, x.2, 0), steps) > 0"
+        SELECT since_ms AS its_since, basis_ms AS its_basis, pipeline, stage, sum(count) AS n, max(at_ms) AS last_ms
+        FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' GROUP BY its_since, its_basis, pipeline, stage"""
+    long = "l >= 0 AND e - 1 - its_since > l AND (n != 0 OR e <= last_ms)"
     windows = "{places:Array(Int64)}, {ends:Array(Int64)}, longest"
+    long_ones = f"""
+        SELECT its_since, its_basis, of_pipeline, of_stage, arrayFilter((place, e, l) -> {long}, {windows}) AS those
+        FROM ({stood}) AS d INNER JOIN ({_limits()}) AS v ON d.pipeline = v.of_pipeline AND d.stage = v.of_stage
+        WHERE notEmpty(those)"""
     return f"""
-        SELECT d.* EXCEPT (steps, entered_by), entered_by AS event, 1 AS count,
-            arrayFilter((place, e, l) -> {long}, {windows}) AS places
-        FROM ({stood}) AS d INNER JOIN ({_limits()}) AS v ON d.pipeline = v.of_pipeline AND d.stage = v.of_stage"""
+        SELECT p.*, arrayFilter(place -> at_ms < {{ends:Array(Int64)}}[place + 1], those) AS places
+        FROM (SELECT {told} FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline') AS p
+        INNER JOIN ({long_ones}) AS l ON p.since_ms = l.its_since AND p.basis_ms = l.its_basis
+            AND p.pipeline = l.of_pipeline AND p.stage = l.of_stage"""
 
 
 def _limits() -> str:
-    """By stage: the 90th percentile of the visits finished before the end of each window; -1 where none was."""
+    """By stage: the 90th percentile of the visits finished before the end of each window; -1 where none was.
+
+    Of a visit only its length and how many windows end by its own end (``ended``) are kept; those of a window are
+    counted along the lengths, the shortest first, up to the nearest rank.
+    """
     visits = f"""
-        SELECT pipeline, stage, entity, event, at_ms, at_ms - since_ms AS visit_ms
+        SELECT pipeline, stage, at_ms - since_ms AS visit_ms,
+            toUInt16(arrayCount(e -> e <= at_ms, {{ends:Array(Int64)}})) AS ended
         FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' AND outcome IN ('moved', 'won', 'lost')
-        GROUP BY ALL HAVING sum(count) < 0"""
-    finished = "arrayMap(v -> v.2, arrayFilter(v -> v.1 < e, visits))"
+        GROUP BY pipeline, stage, event, at_ms, since_ms HAVING sum(count) < 0"""
+    ended = "arrayMap(e -> arrayCount(x -> x < e, {ends:Array(Int64)}), {ends:Array(Int64)}) AS places_ended"
+    rank = "arrayFirstIndex(x -> x >= intDiv(9 * n + 9, 10), arrayCumSum(x -> x <= k, ends_by_length))"
     return f"""
-        SELECT pipeline AS of_pipeline, stage AS of_stage,
-            arraySort(v -> v.2, groupArray((at_ms, visit_ms))) AS visits,
-            arrayMap(e -> if(empty({finished} AS done), -1, {nearest_rank("done", presorted=True)}),
-                {{ends:Array(Int64)}}) AS longest
+        SELECT pipeline AS of_pipeline, stage AS of_stage, arraySort(groupArray((visit_ms, ended))) AS visits,
+            visits.1 AS lengths, visits.2 AS ends_by_length,
+            arrayMap((k, n) -> if(n = 0, -1, lengths[{rank}]), {ended},
+                arrayMap(k -> arrayCount(x -> x <= k, ends_by_length), places_ended)) AS longest
         FROM ({visits}) GROUP BY pipeline, stage"""
 
 

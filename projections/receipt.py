@@ -32,7 +32,8 @@ class Evidence:
     """Event to its entity and the reason it does not count."""
     definitions: set[str] = field(default_factory=lambda: {"calendar"})
     """The kinds of definition that were used."""
-
+    measures: set[str] = field(default_factory=set)
+    """Of the lines that were read."""
     units: dict[str, Unit] = field(default_factory=dict)
     """Of parts that are those of another KPI."""
 
@@ -51,8 +52,8 @@ class Receipts:
         self._question = question
         self._planner: Final[Planner] = asker.planner(question)
 
-    def evidence(self, period: Period, cell: Cell) -> Evidence:
-        """Everything that one cell rests on."""
+    def evidence(self, period: Period, cell: Cell, left_out: bool = True) -> Evidence:
+        """Everything that one cell rests on; and what might have counted but does not, unless that is not asked for."""
         found = Evidence()
         for part in self._question.kpi.parts:
             if part.special == "rep_days":
@@ -60,14 +61,14 @@ class Receipts:
             elif part.special == "target":
                 self._target(period, cell, found)
             elif part.special in ("actual", "last_year", "last_year_so_far"):
-                self._measured(part, period, cell, found)
+                self._measured(part, period, cell, found, left_out)
             elif part.source is not None:
-                self._part(part, self._asker.window(part, period), cell, found)
+                self._part(part, self._asker.window(part, period), cell, found, left_out)
         if any(name in _REP_DIMS for name in [*self._question.by, *(name for name, _ in self._question.where)]):
             found.definitions.add("rep")
         return found
 
-    def _part(self, part: Part, window: Span, cell: Cell, found: Evidence) -> None:
+    def _part(self, part: Part, window: Span, cell: Cell, found: Evidence, left_out: bool) -> None:
         source = part.source
         assert source is not None
         rows = self._rows(self._planner.evidence(part, window, cell))
@@ -86,13 +87,14 @@ class Receipts:
                 value = self._asker.weighted(value, tuple(weight), window.end)
             found.add(event, part.name, value)
             found.entities.add((book, entity))
+        found.measures |= set(source.measures)
         if part.weighted or "{ranks:" in source.sql(()):
             found.definitions.add("pipeline")
         if source.related:
             told = {"entities": sorted(entities), "customers": sorted(customers)}
             related = Select(source.related, self._planner.base | told)
             found.entities |= {(book, entity) for book, entity in self._rows(related)}
-        for which, reason in source.excluded:
+        for which, reason in source.excluded if left_out else ():
             for event, book, entity in self._rows(self._planner.left_out(source, which, window, cell)):
                 if event not in found.contributions:
                     found.left_out[event] = (book, entity), reason
@@ -106,10 +108,10 @@ class Receipts:
                 if kpi.unit == "money" and each.currency != goals.currency:
                     found.definitions.add("rates")
 
-    def _measured(self, part: Part, period: Period, cell: Cell, found: Evidence) -> None:
+    def _measured(self, part: Part, period: Period, cell: Cell, found: Evidence, left_out: bool) -> None:
         """The receipt of the KPI that a target is set for: as one part where it adds up, else with its own parts."""
         inner, place, when = self._asker.goals(self._question).measured(part.special, period, cell)
-        of_it = Receipts(self._run, self._asker, inner).evidence(when, place)
+        of_it = Receipts(self._run, self._asker, inner).evidence(when, place, left_out)
         for event, told in of_it.contributions.items():
             if inner.kpi.adds_up:
                 nothing: dict[str, Value] = {each.name: Fraction(0) for each in inner.kpi.parts}
@@ -122,6 +124,7 @@ class Receipts:
         found.entities |= of_it.entities
         found.left_out |= of_it.left_out
         found.definitions |= of_it.definitions
+        found.measures |= of_it.measures
 
     def _rep_days(self, part: Part, period: Period, cell: Cell, found: Evidence) -> None:
         definitions, now_ms = self._asker.seen(self._question), self._asker.now_ms

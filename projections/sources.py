@@ -103,10 +103,9 @@ def _first_by(select: str, order: str, each: str) -> str:
     return f"{select} ORDER BY {order} LIMIT 1 BY {each}"
 
 
-def nearest_rank(values: str, presorted: bool = False) -> str:
+def nearest_rank(values: str) -> str:
     """The 90th percentile of an array of whole numbers: the smallest that 90 % of them do not exceed. It is exact."""
-    ordered = values if presorted else f"arraySort({values})"
-    return f"{ordered}[intDiv(9 * length({values}) + 9, 10)]"
+    return f"arraySort({values})[intDiv(9 * length({values}) + 9, 10)]"
 
 
 def _columns(wanted: Iterable[str]) -> str:

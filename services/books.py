@@ -172,12 +172,13 @@ class Books:
         )
         return {(book, entity) for book, entity in rows}
 
-    def reps(self, keys: Sequence[Key], position: int) -> list[str]:
-        """The reps whose assignment decides where these entities belong."""
+    def reps(self, keys: Sequence[Key], measures: Sequence[str], position: int) -> list[str]:
+        """The reps whose assignment decides where the lines of these entities and measures belong."""
+        entities = sorted({entity for _, entity in keys})
         rows = self.query(
             "SELECT DISTINCT rep_id FROM {postings} WHERE tenant = {tenant:String} AND position <= {position:UInt64} "
-            "AND rep_id != '' AND entity IN {entities:Array(String)}",
-            {"tenant": self.tenant, "position": position, "entities": sorted({entity for _, entity in keys})},
+            "AND measure IN {measures:Array(String)} AND rep_id != '' AND entity IN {entities:Array(String)}",
+            {"tenant": self.tenant, "position": position, "measures": list(measures), "entities": entities},
         )
         return [row[0] for row in rows]
 

@@ -8,7 +8,7 @@ from typing import Any
 from events.codec import UnknownEvent, read
 from events.envelope import Entry, Fact
 from projections.answer import cut_json, definition, parts_json, shown, units_of
-from projections.ask import Asker, Cell
+from projections.ask import Asker, Cell, Run
 from projections.changes import Cause, Change, Look, Restated, causes, changed, steps
 from projections.definitions import Definitions
 from projections.question import BadQuestion, Question
@@ -47,10 +47,11 @@ def change_of(books: Books, question: Question, known_from: str, known_to: str |
         raise BadQuestion("known_from", f"{known_from!r} lies after known_to; allowed: a moment before it")
     old, new = books.definitions(early.position), books.definitions(late.position)
     story = Story(question, question.currency or new.calendar.currency, early, late)
+    run = _once(books.query)
 
     def ask(later: bool, told: bool, definitions: Definitions) -> Asker:
         cut = Cut((late if told else early).position, (late if later else early).recorded_ms)
-        return books.asker(cut, definitions)
+        return books.asker(cut, definitions, run)
 
     def causes_of(events: Iterable[int]) -> dict[int, str]:
         known = list(events)
@@ -61,9 +62,22 @@ def change_of(books: Books, question: Question, known_from: str, known_to: str |
         story.by = {event: by for event, (_, by) in found.items()}
         return {event: name for event, (name, _) in found.items()}
 
-    change = changed(books.query, steps(ask, old, new, question.kpi.scoped), question, causes_of)
+    change = changed(run, steps(ask, old, new, question.kpi.scoped), question, causes_of)
     story.cell = change.after.cell or change.before.cell or ()
     return change, story
+
+
+def _once(run: Run) -> Run:
+    """Each statement once: most steps of the way change nothing that it is made of."""
+    known: dict[str, list[tuple[Any, ...]]] = {}
+
+    def asked(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        key = f"{sql} {sorted(parameters.items())}"
+        if key not in known:
+            known[key] = run(sql, parameters)
+        return known[key]
+
+    return asked
 
 
 def _cut(books: Books, field: str, known: str | None) -> Cut:

@@ -48,7 +48,9 @@ def _entries(books: Books, evidence: Evidence, cut: Cut) -> list[tuple[Entry, st
     """The events of all histories a number rests on, of its definitions, and of what was left out."""
     keys = evidence.entities | {key for key, _ in evidence.left_out.values()}
     definitions = books.entities(sorted(evidence.definitions), cut.position)
-    reps = {("rep", rep) for rep in books.reps(sorted(keys), cut.position)} if "rep" in evidence.definitions else set()
+    reps: set[Key] = set()
+    if "rep" in evidence.definitions:
+        reps = {("rep", rep) for rep in books.reps(sorted(keys), sorted(evidence.measures), cut.position)}
     wanted = keys | {key for key in definitions if key[0] != "rep"} | reps
     return books.entries(sorted(wanted), cut.position)
 

@@ -39,7 +39,7 @@ moved = _flow(
     "transferred",
     "multiIf(kind IN ('same', 'raised', 'lowered'), cost, kind = '' AND outcome IN ('moved', 'changed'), amount, 0)",
 )
-stalled = Part(name="stalled", source=deal_sources.STALLED, window="point", stat="distinct", key="deal")
+stalled = count_of("stalled", deal_sources.STALLED, window="point")
 stalled_ms = Part(
     name="age_ms", source=deal_sources.STALLED, window="point", expression="count * (e - 1 - since_ms)", unit="ms"
 )
