@@ -9,11 +9,11 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -25,8 +25,12 @@ from services.processor.helper import help_posting
 from services.processor.poster import parked_keys
 from services.store.clickhouse import ClickHouseStore
 
-RANGE: Final = 20_000
-"""Positions that are posted and written in one go."""
+RANGE: Final = 10_000
+"""Positions that are posted in one go."""
+BLOCK: Final = 6 * RANGE
+"""Events that are written in one go, where so many are there."""
+PAUSE_S: Final = 1.0
+"""So long may what is posted wait for more before it is written."""
 
 
 class HelperFailed(Exception):
@@ -104,17 +108,30 @@ class ParallelPoster:
 
     def _write_all(self) -> None:
         """The life of the writing thread."""
-        while not self._closing and (cut := self._cuts.get()) is not None:
-            self._write(cut)
+        block = _Block()
+        while not self._closing and (cut := self._next_cut(block)) is not None:
+            block.take(cut, [self._desk.next_tables(pipe) for pipe in self._crew.pipes])
+            if block.events >= BLOCK:
+                self._write(block)
+        if not self._closing:
+            self._write(block)
         if not self._closing and self._fed - self._start >= RANGE:
             self._store.tidy()
 
-    def _write(self, cut: Cut) -> None:
-        tables = [self._desk.next_tables(pipe) for pipe in self._crew.pipes]
-        history = [history for history, _ in tables if history is not None]
-        self._store.write_tables(self._tenant, history, [lines for _, lines in tables if lines is not None], cut)
+    def _next_cut(self, block: "_Block") -> Cut | None:
+        """The next range that was fed. What was finished before is written where nothing is fed for a while."""
+        with suppress(Empty):
+            return self._cuts.get(timeout=PAUSE_S)
+        self._write(block)
+        return self._cuts.get()
+
+    def _write(self, block: "_Block") -> None:
+        cut, events = block.cut, block.events
+        if cut is None:
+            return
+        self._store.write_tables(self._tenant, *block.emptied(), cut)
         if self._progress is not None:
-            self._progress(sum(table.num_rows for table in history))
+            self._progress(events)
 
     def close(self) -> None:
         """End the helpers."""
@@ -141,6 +158,30 @@ def _helpers_live() -> Iterator[None]:
         yield
     except (EOFError, OSError) as error:
         raise HelperFailed("a helper process ended early; run the command again") from error
+
+
+class _Block:
+    """Finished ranges that are written together: few large parts cost the engine less than many small ones."""
+
+    def __init__(self) -> None:
+        self.history: list[pa.Table] = []
+        self.postings: list[pa.Table] = []
+        self.cut: Cut | None = None
+        """How far it goes; None: nothing is in it."""
+        self.events = 0
+
+    def emptied(self) -> tuple[list[pa.Table], list[pa.Table]]:
+        """All rows of history and of postings, in one table each. The next block begins; nothing is held twice."""
+        taken = _joined(self.history), _joined(self.postings)
+        self.history, self.postings, self.cut, self.events = [], [], None, 0
+        return taken
+
+    def take(self, cut: Cut, tables: Sequence[tuple[pa.Table | None, pa.Table | None]]) -> None:
+        """One more range, up to ``cut``: history and postings of each helper."""
+        self.history += [history for history, _ in tables if history is not None]
+        self.postings += [postings for _, postings in tables if postings is not None]
+        self.cut = cut
+        self.events = sum(table.num_rows for table in self.history)
 
 
 class _Desk:
@@ -208,3 +249,8 @@ class _Crew:
 
 def _table(raw: bytes | None) -> pa.Table | None:
     return None if raw is None else pa.ipc.open_stream(raw).read_all()
+
+
+def _joined(tables: list[pa.Table]) -> list[pa.Table]:
+    """All rows in one table in one piece; none where there are none."""
+    return [pa.concat_tables(tables).unify_dictionaries().combine_chunks()] if tables else []

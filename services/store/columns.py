@@ -51,9 +51,9 @@ def postings_table(tenant: str, lines: Sequence[Line], plain: Sequence[PlainLine
     parts = [_of_lines(lines), *map(_of_plain, plain)]
     parts = [part for part in parts if part[0]] or parts[:1]
     columns: dict[str, Any] = {"tenant": _constant(tenant, sum(length for length, _ in parts))}
-    for name, type_ in _TYPES.items():
-        column = _joined(name, type_, parts)
-        columns[name] = column.dictionary_encode() if name in _FEW and pa.types.is_string(column.type) else column
+    for name in _TYPES:
+        column = pa.concat_arrays([told[name] if name in told else _nothing(name, length) for length, told in parts])
+        columns[name] = column.dictionary_encode() if name in _FEW else column
     return pa.table(columns)
 
 
@@ -102,21 +102,10 @@ def _array(name: str, values: Sequence[Any]) -> Any:
     return pa.array(values, _TYPES[name])
 
 
-def _joined(name: str, type_: Any, parts: Sequence[_Part]) -> Any:
-    """One column of all parts."""
-    arrays = [columns.get(name) for _, columns in parts]
-    if not any(array is not None for array in arrays) and pa.types.is_string(type_):
-        return _constant("", sum(length for length, _ in parts))
-    filled = [
-        _nothing(name, type_, length) if array is None else array
-        for array, (length, _) in zip(arrays, parts, strict=True)
-    ]
-    return filled[0] if len(filled) == 1 else pa.concat_arrays(filled)
-
-
-def _nothing(name: str, type_: Any, length: int) -> Any:
-    empty: Any = _EMPTY.get(name, "" if pa.types.is_string(type_) else 0)
-    return pa.repeat(pa.scalar(empty, type_), length)
+def _nothing(name: str, length: int) -> Any:
+    """A column in which nothing is told."""
+    type_ = _TYPES[name]
+    return pa.repeat(pa.scalar(_EMPTY.get(name, "" if pa.types.is_string(type_) else 0), type_), length)
 
 
 def _column(rows: Sequence[Any], name: str) -> list[Any]:
