@@ -27,8 +27,10 @@ from services.store.clickhouse import ClickHouseStore
 
 RANGE: Final = 10_000
 """Positions that are posted in one go."""
-BLOCK: Final = 6 * RANGE
+BLOCK: Final = 5 * RANGE
 """Events that are written in one go, where so many are there."""
+AHEAD: Final = 3
+"""Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""
 PAUSE_S: Final = 1.0
 """So long may what is posted wait for more before it is written."""
 
@@ -195,12 +197,12 @@ class _Desk:
     def next_tables(self, wanted: Connection) -> tuple[pa.Table | None, pa.Table | None]:
         """History and postings of the next range of one helper; None where it had nothing."""
         while not self._finished[wanted]:
-            self._receive()
+            self._receive([pipe for pipe, kept in self._finished.items() if pipe is wanted or len(kept) < AHEAD])
         history, lines = self._finished[wanted].popleft()
         return _table(history), _table(lines)
 
-    def _receive(self) -> None:
-        for pipe in wait(list(self._finished)):
+    def _receive(self, pipes: Sequence[Connection]) -> None:
+        for pipe in wait(pipes):
             assert isinstance(pipe, Connection)
             with _helpers_live():
                 kind, told = pipe.recv()

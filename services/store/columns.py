@@ -112,29 +112,38 @@ def _column(rows: Sequence[Any], name: str) -> list[Any]:
     return list(map(attrgetter(name), rows))
 
 
-def history_table(tenant: str, applied: Sequence[Applied]) -> pa.Table:
-    """The ``history`` rows of these events."""
+def history_table(tenant: str, applied: Sequence[Applied], plain: Sequence[PlainLines] = ()) -> pa.Table:
+    """The ``history`` rows of these events, and of those that are posted as columns."""
     entries = [each.entry for each in applied]
+    books, parked = [each.book for each in applied], [each.parked for each in applied]
+    for each in plain:
+        entries += each.entries
+        books += [each.rule.event.KIND] * len(each.entries)
     return pa.table(
         {
             "tenant": _constant(tenant, len(entries)),
-            "book": _words([each.book for each in applied]),
-            "entity": pa.array([entry.subject for entry in entries], pa.string()),
-            "position": pa.array([entry.position for entry in entries], pa.uint64()),
-            "recorded_ms": pa.array([entry.recorded_ms for entry in entries], pa.int64()),
-            "at_ms": pa.array([entry.at_ms for entry in entries], pa.int64()),
-            "source": _words([entry.source for entry in entries]),
-            "id": pa.array([entry.id for entry in entries], pa.string()),
-            "type": _words([entry.type for entry in entries]),
-            "parked": _words([each.parked for each in applied]),
-            "body": pa.array([entry.body for entry in entries], pa.binary()),
+            "book": _words(books),
+            "entity": pa.array(_column(entries, "subject"), pa.string()),
+            "position": pa.array(_column(entries, "position"), pa.uint64()),
+            "recorded_ms": pa.array(_column(entries, "recorded_ms"), pa.int64()),
+            "at_ms": pa.array(_column(entries, "at_ms"), pa.int64()),
+            "source": _words(_column(entries, "source")),
+            "id": pa.array(_column(entries, "id"), pa.string()),
+            "type": _words(_column(entries, "type")),
+            "parked": _words(parked + [""] * (len(entries) - len(applied))),
+            "body": pa.array(_column(entries, "body"), pa.binary()),
         }
     )
 
 
 def _constant(text: str, length: int) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.array([0] * length, pa.int8()), pa.array([text]))
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), length), pa.array([text]))
 
 
 def _words(values: Sequence[str]) -> Any:
+    """A column in which a few words come again and again."""
+    known = dict.fromkeys(values)
+    if len(known) == 1:
+        indices = pa.repeat(pa.scalar(0, pa.int32()), len(values))
+        return pa.DictionaryArray.from_arrays(indices, pa.array(list(known), pa.string()))
     return pa.array(values, pa.string()).dictionary_encode()
