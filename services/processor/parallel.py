@@ -21,13 +21,13 @@ import pyarrow as pa
 
 from services.journal.port import Cut
 from services.journal.sqlite import SqliteJournal
-from services.processor.helper import help_posting
 from services.processor.poster import parked_keys
+from services.processor.shard import help_posting
 from services.store.clickhouse import ClickHouseStore
 
 RANGE: Final = 10_000
 """Positions that are posted in one go."""
-BLOCK: Final = 5 * RANGE
+BLOCK: Final = 6 * RANGE
 """Events that are written in one go, where so many are there."""
 AHEAD: Final = 3
 """Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""

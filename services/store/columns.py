@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
+from msgspec.structs import astuple
 
 from events.envelope import Entry
 from events.rows import Row
@@ -58,21 +59,20 @@ def postings_table(tenant: str, lines: Sequence[Line], plain: Sequence[PlainLine
 
 
 def _of_lines(lines: Sequence[Line]) -> _Part:
-    postings = _column(lines, "posting")
-    dims = _column(postings, "dims")
-    told = {
-        "position": _column(lines, "position"),
-        "line": _column(lines, "number"),
-        "book": _column(lines, "kind"),
-        "entity": _column(lines, "entity"),
-        **{name: _column(postings, name) for name in Posting.__struct_fields__ if name in _TYPES},
-    }
-    columns = {name: _array(name, values) for name, values in told.items()}
-    for name in Dimensions.__struct_fields__:
-        values = _column(dims, name)
-        if name in _EMPTY or any(values):  # most are empty in most batches; those cost nothing
-            columns[name] = _array(name, values)
-    return len(lines), columns
+    whole = _fields(lines, Line)
+    postings = _fields(whole["posting"], Posting)
+    dims = _fields(postings["dims"], Dimensions)
+    told = {"position": whole["position"], "line": whole["number"], "book": whole["kind"], "entity": whole["entity"]}
+    told |= {name: values for name, values in postings.items() if name in _TYPES}
+    # Most dimensions are empty in most batches; those cost nothing.
+    told |= {name: values for name, values in dims.items() if name in _EMPTY or any(values)}
+    return len(lines), {name: _array(name, values) for name, values in told.items()}
+
+
+def _fields(rows: Sequence[Any], shape: type[msgspec.Struct]) -> dict[str, Sequence[Any]]:
+    """The fields of all rows, as columns."""
+    columns = zip(*map(astuple, rows), strict=True) if rows else ((),) * len(shape.__struct_fields__)
+    return dict(zip(shape.__struct_fields__, columns, strict=True))
 
 
 def _of_plain(plain: PlainLines) -> _Part:

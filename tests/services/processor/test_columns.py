@@ -14,8 +14,8 @@ from events.rows import rows_of
 from events.samples import SOURCE, full_sample, sample, told
 from projections.books.shelf import PLAIN, postings
 from projections.ledger import Key, Ledger, Line
-from services.processor.helper import as_columns
 from services.processor.poster import post_entries
+from services.processor.shard import as_columns
 from services.store.columns import postings_table
 
 NOW_MS = 1_800_000_000_000
