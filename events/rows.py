@@ -15,7 +15,7 @@ Row = Any
 
 
 def rows_of(event: type[SalesEvent], names: Iterable[str]) -> Callable[[Sequence[Entry]], list[Row | None]]:
-    """A reader of journalled events of one type, as rows that have these fields only; several times as fast as ``read``.
+    """A reader of journalled events of one type, as rows with these fields only; several times as fast as ``read``.
 
     A row is None where an event is not of the newest version, or not as this version writes it: ``read`` knows what it
     is.

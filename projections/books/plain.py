@@ -36,7 +36,7 @@ class Plain(msgspec.Struct, frozen=True):
     def posting(self, fact: Fact) -> Posting:
         """The line of one event."""
         event = fact.data
-        told = {dim: getattr(event, field) or "" for dim, field in self.dims.items()}
+        told: dict[str, Any] = {dim: getattr(event, field) or "" for dim, field in self.dims.items()}
         dims = Dimensions(**told, attributes=_pairs(event.attributes))
         measure = self.measures[getattr(event, self.flag)]
         return Posting(measure=measure, at_ms=fact.at_ms, event=fact.position, dims=dims, count=1, basis_ms=fact.at_ms)

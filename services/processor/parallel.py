@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,12 +22,18 @@ import pyarrow as pa
 
 from services.journal.port import Cut
 from services.journal.sqlite import SqliteJournal
-from services.processor.helper import help_posting
 from services.processor.poster import parked_keys
+from services.processor.shard import help_posting
 from services.store.clickhouse import ClickHouseStore
 
-RANGE: Final = 20_000
-"""Positions that are posted and written in one go."""
+RANGE: Final = 10_000
+"""Positions that are posted in one go."""
+BLOCK: Final = 6 * RANGE
+"""Events that are written in one go, where so many are there."""
+AHEAD: Final = 3
+"""Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""
+PAUSE_S: Final = 1.0
+"""So long may what is posted wait for more before it is written."""
 NICENESS: Final = 10
 """Of helpers that give way: a core that is wanted goes nearly all to who wants it."""
 
@@ -116,17 +122,30 @@ class ParallelPoster:
 
     def _write_all(self) -> None:
         """The life of the writing thread."""
-        while not self._closing and (cut := self._cuts.get()) is not None:
-            self._write(cut)
+        block = _Block()
+        while not self._closing and (cut := self._next_cut(block)) is not None:
+            block.take(cut, [self._desk.next_tables(pipe) for pipe in self._crew.pipes])
+            if block.events >= BLOCK:
+                self._write(block)
+        if not self._closing:
+            self._write(block)
         if not self._closing and self._fed - self._start >= RANGE:
             self._store.tidy()
 
-    def _write(self, cut: Cut) -> None:
-        tables = [self._desk.next_tables(pipe) for pipe in self._crew.pipes]
-        history = [history for history, _ in tables if history is not None]
-        self._store.write_tables(self._tenant, history, [lines for _, lines in tables if lines is not None], cut)
+    def _next_cut(self, block: "_Block") -> Cut | None:
+        """The next range that was fed. What was finished before is written where nothing is fed for a while."""
+        with suppress(Empty):
+            return self._cuts.get(timeout=PAUSE_S)
+        self._write(block)
+        return self._cuts.get()
+
+    def _write(self, block: "_Block") -> None:
+        cut, events = block.cut, block.events
+        if cut is None:
+            return
+        self._store.write_tables(self._tenant, *block.emptied(), cut)
         if self._progress is not None:
-            self._progress(sum(table.num_rows for table in history))
+            self._progress(events)
 
     def close(self) -> None:
         """End the helpers."""
@@ -155,6 +174,30 @@ def _helpers_live() -> Iterator[None]:
         raise HelperFailed("a helper process ended early; run the command again") from error
 
 
+class _Block:
+    """Finished ranges that are written together: few large parts cost the engine less than many small ones."""
+
+    def __init__(self) -> None:
+        self.history: list[pa.Table] = []
+        self.postings: list[pa.Table] = []
+        self.cut: Cut | None = None
+        """How far it goes; None: nothing is in it."""
+        self.events = 0
+
+    def emptied(self) -> tuple[list[pa.Table], list[pa.Table]]:
+        """All rows of history and of postings, in one table each. The next block begins; nothing is held twice."""
+        taken = _joined(self.history), _joined(self.postings)
+        self.history, self.postings, self.cut, self.events = [], [], None, 0
+        return taken
+
+    def take(self, cut: Cut, tables: Sequence[tuple[pa.Table | None, pa.Table | None]]) -> None:
+        """One more range, up to ``cut``: history and postings of each helper."""
+        self.history += [history for history, _ in tables if history is not None]
+        self.postings += [postings for _, postings in tables if postings is not None]
+        self.cut = cut
+        self.events = sum(table.num_rows for table in self.history)
+
+
 class _Desk:
     """Receives what the helpers send: finished tables, and questions for what the store had before they began."""
 
@@ -166,12 +209,12 @@ class _Desk:
     def next_tables(self, wanted: Connection) -> tuple[pa.Table | None, pa.Table | None]:
         """History and postings of the next range of one helper; None where it had nothing."""
         while not self._finished[wanted]:
-            self._receive()
+            self._receive([pipe for pipe, kept in self._finished.items() if pipe is wanted or len(kept) < AHEAD])
         history, lines = self._finished[wanted].popleft()
         return _table(history), _table(lines)
 
-    def _receive(self) -> None:
-        for pipe in wait(list(self._finished)):
+    def _receive(self, pipes: Sequence[Connection]) -> None:
+        for pipe in wait(pipes):
             assert isinstance(pipe, Connection)
             with _helpers_live():
                 kind, told = pipe.recv()
@@ -226,3 +269,8 @@ class _Crew:
 
 def _table(raw: bytes | None) -> pa.Table | None:
     return None if raw is None else pa.ipc.open_stream(raw).read_all()
+
+
+def _joined(tables: list[pa.Table]) -> list[pa.Table]:
+    """All rows in one table in one piece; none where there are none."""
+    return [pa.concat_tables(tables).unify_dictionaries().combine_chunks()] if tables else []

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
+from msgspec.structs import astuple
 
 from events.envelope import Entry
 from events.rows import Row
@@ -51,28 +52,27 @@ def postings_table(tenant: str, lines: Sequence[Line], plain: Sequence[PlainLine
     parts = [_of_lines(lines), *map(_of_plain, plain)]
     parts = [part for part in parts if part[0]] or parts[:1]
     columns: dict[str, Any] = {"tenant": _constant(tenant, sum(length for length, _ in parts))}
-    for name, type_ in _TYPES.items():
-        column = _joined(name, type_, parts)
-        columns[name] = column.dictionary_encode() if name in _FEW and pa.types.is_string(column.type) else column
+    for name in _TYPES:
+        column = pa.concat_arrays([told[name] if name in told else _nothing(name, length) for length, told in parts])
+        columns[name] = column.dictionary_encode() if name in _FEW else column
     return pa.table(columns)
 
 
 def _of_lines(lines: Sequence[Line]) -> _Part:
-    postings = _column(lines, "posting")
-    dims = _column(postings, "dims")
-    told = {
-        "position": _column(lines, "position"),
-        "line": _column(lines, "number"),
-        "book": _column(lines, "kind"),
-        "entity": _column(lines, "entity"),
-        **{name: _column(postings, name) for name in Posting.__struct_fields__ if name in _TYPES},
-    }
-    columns = {name: _array(name, values) for name, values in told.items()}
-    for name in Dimensions.__struct_fields__:
-        values = _column(dims, name)
-        if name in _EMPTY or any(values):  # most are empty in most batches; those cost nothing
-            columns[name] = _array(name, values)
-    return len(lines), columns
+    whole = _fields(lines, Line)
+    postings = _fields(whole["posting"], Posting)
+    dims = _fields(postings["dims"], Dimensions)
+    told = {"position": whole["position"], "line": whole["number"], "book": whole["kind"], "entity": whole["entity"]}
+    told |= {name: values for name, values in postings.items() if name in _TYPES}
+    # Most dimensions are empty in most batches; those cost nothing.
+    told |= {name: values for name, values in dims.items() if name in _EMPTY or any(values)}
+    return len(lines), {name: _array(name, values) for name, values in told.items()}
+
+
+def _fields(rows: Sequence[Any], shape: type[msgspec.Struct]) -> dict[str, Sequence[Any]]:
+    """The fields of all rows, as columns."""
+    columns = zip(*map(astuple, rows), strict=True) if rows else ((),) * len(shape.__struct_fields__)
+    return dict(zip(shape.__struct_fields__, columns, strict=True))
 
 
 def _of_plain(plain: PlainLines) -> _Part:
@@ -102,50 +102,48 @@ def _array(name: str, values: Sequence[Any]) -> Any:
     return pa.array(values, _TYPES[name])
 
 
-def _joined(name: str, type_: Any, parts: Sequence[_Part]) -> Any:
-    """One column of all parts."""
-    arrays = [columns.get(name) for _, columns in parts]
-    if not any(array is not None for array in arrays) and pa.types.is_string(type_):
-        return _constant("", sum(length for length, _ in parts))
-    filled = [
-        _nothing(name, type_, length) if array is None else array
-        for array, (length, _) in zip(arrays, parts, strict=True)
-    ]
-    return filled[0] if len(filled) == 1 else pa.concat_arrays(filled)
-
-
-def _nothing(name: str, type_: Any, length: int) -> Any:
-    empty: Any = _EMPTY.get(name, "" if pa.types.is_string(type_) else 0)
-    return pa.repeat(pa.scalar(empty, type_), length)
+def _nothing(name: str, length: int) -> Any:
+    """A column in which nothing is told."""
+    type_ = _TYPES[name]
+    return pa.repeat(pa.scalar(_EMPTY.get(name, "" if pa.types.is_string(type_) else 0), type_), length)
 
 
 def _column(rows: Sequence[Any], name: str) -> list[Any]:
     return list(map(attrgetter(name), rows))
 
 
-def history_table(tenant: str, applied: Sequence[Applied]) -> pa.Table:
-    """The ``history`` rows of these events."""
+def history_table(tenant: str, applied: Sequence[Applied], plain: Sequence[PlainLines] = ()) -> pa.Table:
+    """The ``history`` rows of these events, and of those that are posted as columns."""
     entries = [each.entry for each in applied]
+    books, parked = [each.book for each in applied], [each.parked for each in applied]
+    for each in plain:
+        entries += each.entries
+        books += [each.rule.event.KIND] * len(each.entries)
     return pa.table(
         {
             "tenant": _constant(tenant, len(entries)),
-            "book": _words([each.book for each in applied]),
-            "entity": pa.array([entry.subject for entry in entries], pa.string()),
-            "position": pa.array([entry.position for entry in entries], pa.uint64()),
-            "recorded_ms": pa.array([entry.recorded_ms for entry in entries], pa.int64()),
-            "at_ms": pa.array([entry.at_ms for entry in entries], pa.int64()),
-            "source": _words([entry.source for entry in entries]),
-            "id": pa.array([entry.id for entry in entries], pa.string()),
-            "type": _words([entry.type for entry in entries]),
-            "parked": _words([each.parked for each in applied]),
-            "body": pa.array([entry.body for entry in entries], pa.binary()),
+            "book": _words(books),
+            "entity": pa.array(_column(entries, "subject"), pa.string()),
+            "position": pa.array(_column(entries, "position"), pa.uint64()),
+            "recorded_ms": pa.array(_column(entries, "recorded_ms"), pa.int64()),
+            "at_ms": pa.array(_column(entries, "at_ms"), pa.int64()),
+            "source": _words(_column(entries, "source")),
+            "id": pa.array(_column(entries, "id"), pa.string()),
+            "type": _words(_column(entries, "type")),
+            "parked": _words(parked + [""] * (len(entries) - len(applied))),
+            "body": pa.array(_column(entries, "body"), pa.binary()),
         }
     )
 
 
 def _constant(text: str, length: int) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.array([0] * length, pa.int8()), pa.array([text]))
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), length), pa.array([text]))
 
 
 def _words(values: Sequence[str]) -> Any:
+    """A column in which a few words come again and again."""
+    known = dict.fromkeys(values)
+    if len(known) == 1:
+        indices = pa.repeat(pa.scalar(0, pa.int32()), len(values))
+        return pa.DictionaryArray.from_arrays(indices, pa.array(list(known), pa.string()))
     return pa.array(values, pa.string()).dictionary_encode()

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -25,8 +26,9 @@ STORY = story(240)
 
 @pytest.fixture(autouse=True)
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges so small that entities come back in later ones."""
+    """Ranges so small that entities come back in later ones; each is written by itself."""
     monkeypatch.setattr(parallel, "RANGE", 25)
+    monkeypatch.setattr(parallel, "BLOCK", 25)
 
 
 @pytest.fixture
@@ -67,6 +69,30 @@ class TestTheSame:
         assert posted == sum(seen) == len(STORY)
         assert result(new) == serial
         assert laws(new) == {}
+
+    def test_written_a_few_ranges_at_a_time(
+        self, company: New, journal_path: Path, serial: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(parallel, "BLOCK", 70)
+        new = company().tell(STORY)
+        seen: list[int] = []
+
+        post_parallel(new.tenant, journal_path, new.store, workers=2, progress=seen.append)
+
+        assert seen == [75, 75, 75, 15]
+        assert result(new) == serial
+
+    def test_written_before_the_block_is_full_where_nothing_follows(
+        self, company: New, journal_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(parallel, "BLOCK", 10_000)
+        monkeypatch.setattr(parallel, "PAUSE_S", 0.01)
+        new, written = company().tell(STORY), Event()
+
+        with ParallelPoster(new.tenant, journal_path, new.store, progress=lambda events: written.set()) as poster:
+            poster.feed()
+            assert written.wait(30)
+            assert poster.finish() == len(STORY)
 
     def test_going_on_where_another_stopped(
         self, company: New, journal_path: Path, serial: tuple[str, list[Any]]

@@ -5,6 +5,7 @@ It holds no engine, and loads nothing that it does not need, for it is started a
 
 import gc
 import signal
+from array import array
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -24,7 +25,6 @@ from projections.ledger import Identity, Key, Ledger
 from services.journal.sqlite import SqliteJournal
 from services.processor.poster import post_entries, voided_before
 from services.store.columns import PlainLines, history_table, postings_table
-from services.store.port import Applied
 
 _READERS: Final = {type_: rows_of(rule.event, rule.fields()) for type_, rule in PLAIN.items()}
 """Readers of the events that are posted as columns."""
@@ -49,9 +49,9 @@ def help_posting(
                 ledger.void_ahead(identity)
             plain, others = as_columns(ledger, parked, entries)
             applied, lines = post_entries(ledger, parked, others)
-            applied += [Applied(entry, each.rule.event.KIND) for each in plain for entry in each.entries]
+            history = history_table(tenant, applied, plain) if applied or plain else None
             postings = postings_table(tenant, lines, plain) if lines or plain else None
-            pipe.send(("posted", (_bytes(history_table(tenant, applied)) if applied else None, _bytes(postings))))
+            pipe.send(("posted", (_bytes(history), _bytes(postings))))
             histories.let_go(ledger.trim())
 
 
@@ -100,11 +100,12 @@ class _Histories:
         self._journal = journal
         self._tenant = tenant
         self._start = start
-        self._gone: dict[Key, list[int]] = {}
+        self._gone: dict[Key, array[int]] = {}
 
     def let_go(self, gone: dict[Key, list[int]]) -> None:
         """The helper holds these no more."""
-        self._gone |= gone
+        for key, positions in gone.items():
+            self._gone[key] = array("Q", positions)
 
     def load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
         """The histories of these entities below the range that is being posted."""
