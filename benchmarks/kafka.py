@@ -27,9 +27,9 @@ EVENTS: Final = 40_000
 PARTITIONS: Final = 12
 TENANTS: Final = tuple(
     next(name for name in map("tenant-{}".format, itertools.count()) if partition_of(name, PARTITIONS) == number)
-    for number in range(8)
+    for number in (0, 1, 2, 3, 6, 7, 8, 9)
 )
-"""Each in a partition of its own, as many in even as in odd ones: two workers have as much to do."""
+"""Each in a partition of its own, as many in either half and in even and odd ones: two workers have as much to do."""
 CALM_PER_S: Final = 1_000
 CALM_S: Final = 15
 LOCK: Final = Path(__file__).parent / "peers" / "quix.lock"

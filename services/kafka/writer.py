@@ -56,7 +56,7 @@ class Writer:
         producer.flush(timeout=self._cluster.timeout_s + 5)
         records = []
         for number, out, sent in waiting:
-            done = sent.get(timeout=1)
+            done = sent.value if sent.succeeded() else sent.get(timeout=1)
             key = out.tenant.encode()
             records.append(Record(number, done.offset, done.timestamp, key, out.value, out.headers, out.known))
         return records

@@ -14,7 +14,6 @@ from faust.types.transports import TransportT
 
 from services.kafka.records import Record
 
-
 FETCH_WAIT_MS: Final = 50
 """How long the broker may wait for something to give. Faust waits 1,500 ms, and aiokafka asks for one thing at a time
 from each broker: a partition whose records were not yet handed out is left out of the next request, and what comes to

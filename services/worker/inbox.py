@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
+import msgspec
+
 from events.envelope import Told
 from events.planning import CalendarDefined
 from services.ingest import Currencies, Terms, judge
@@ -134,8 +136,10 @@ class Inbox:
             return known[tenant]
 
         told: Judged = []
+        terms = Terms(-1, importer=False, tenant=None, origin=f"inbox/{records[0].partition}")
         for record in records:
-            terms = Terms(record.timestamp_ms, importer=False, tenant=None, origin=f"inbox/{record.partition}")
+            if record.timestamp_ms != terms.now_ms:  # those that were told together have one time
+                terms = msgspec.structs.replace(terms, now_ms=record.timestamp_ms)
             said = judge(record.offset, cloudevent(record.value, record.headers), terms, currency_of)
             told.append((record.offset, said))
             if isinstance(said, Told) and said.type == CalendarDefined.TYPE:

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -249,7 +249,12 @@ class Site:
         """Wait until the group has passed everything in the inbox."""
         with closing(Log(self.cluster, self.names.inbox)) as log:
             ends = {number: end for number, end in log.ends().items() if end}
-        wait(lambda: self.committed() == ends, f"the group to commit {ends}", 20)
+        wait(
+            lambda: self.committed() == ends,
+            f"the group to commit {ends}",
+            20,
+            lambda: f"{self.committed()} {self.workers[-1].log}",
+        )
 
     def limit_journal(self, size: int) -> None:
         """Let the journal topic take records up to this many bytes."""
@@ -263,10 +268,22 @@ class Site:
     def commit_everything(self) -> None:
         """Let the group, of which nobody runs, pass everything in the inbox."""
         with closing(Log(self.cluster, self.names.inbox)) as log:
-            ends = {
-                TopicPartition(self.names.inbox, number): OffsetAndMetadata(end, "", -1)
-                for number, end in log.ends().items()
-            }
+            self._commit(log.ends())
+
+    def commit_nothing(self) -> None:
+        """Let the group, of which nobody runs, begin anew."""
+        self._commit(dict.fromkeys(self.committed(), 0))
+
+    def journal_records(self) -> int:
+        """How many records stand in the journal topic."""
+        with closing(Log(self.cluster, self.names.journal)) as log:
+            return sum(log.ends().values())
+
+    def _commit(self, offsets: Mapping[int, int]) -> None:
+        ends = {
+            TopicPartition(self.names.inbox, number): OffsetAndMetadata(offset, "", -1)
+            for number, offset in offsets.items()
+        }
         admin = self.cluster.admin()
 
         def committed() -> bool:

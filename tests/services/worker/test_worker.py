@@ -135,6 +135,25 @@ def test_what_the_group_has_passed_and_no_journal_has_is_read(site: Site, right:
     assert worker.stop() == 0
 
 
+def test_what_is_in_the_journal_is_not_written_to_it_again(site: Site, right: Right) -> None:
+    """Guards ``Inbox._not_passed``: after a rebalance Kafka gives again what was fed and not yet committed."""
+    site.tell(stories(unique("acme", "bolt"), 50))
+    site.put([(b"{", "acme", [])])
+    worker = site.begin()
+    right()
+    assert worker.stop() == 0
+    before = site.journal_records()
+    site.commit_nothing()
+
+    worker = site.begin()
+    site.wait_until_committed()
+
+    assert site.journal_records() == before > 0
+    site.tell(stories(unique("crux"), 20))
+    right()
+    assert worker.stop() == 0
+
+
 def test_a_mistake_of_ours_ends_it_with_a_sentence(site: Site) -> None:
     """Guards ``Worker._broken``: an agent of Faust that raises is started anew without a word."""
     site.tell(stories(unique("acme"), 5))
