@@ -13,7 +13,8 @@ from services.clock import now_ms
 
 async def tell(port: int, run: int, seconds: int) -> list[tuple[float, int]]:
     """Events at an even pace, no two runs the same: when each was sent, and its position."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    limits = httpx.Limits(max_connections=100, keepalive_expiry=2)  # less than the server's five seconds
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, limits=limits) as client:
 
         async def one(number: int, due: float) -> tuple[float, int]:
             answer = await client.post("/events", content=event(run, number), headers={"content-type": STRUCTURED})

@@ -79,7 +79,7 @@ class Closed(Projection[Figures]):  # type: ignore[misc,unused-ignore]
 
 
 def main(path: str, folder: str, projected: str) -> None:
-    """Print the events and the seconds of projecting, and of reading."""
+    """Print the events, the seconds and the processor seconds of projecting, and of reading."""
     name = str(Path(folder) / "events.sqlite")
     app = Application(env={"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": name})
     versions: Counter[UUID] = Counter()
@@ -87,17 +87,22 @@ def main(path: str, folder: str, projected: str) -> None:
         told = _told(lines, versions)
         while batch := list(islice(told, _BATCH)):
             app.recorder.insert_events([app.mapper.to_stored_event(each) for each in batch])
-    began = time.perf_counter()
+    began = _now()
     read = sum(1 for _ in _events(app))
-    reading = time.perf_counter() - began
+    reading = [now - then for now, then in zip(_now(), began, strict=True)]
     place = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(Path(folder) / "kpis.sqlite")}
     view = InfrastructureFactory.construct(Environment("kpis", place)).tracking_recorder(Figures)
     projection = Closed(view)
-    began, count = time.perf_counter(), 0
+    began, count = _now(), 0
     for event, place_of in islice(_events(app), int(projected)):
         projection.process_event(event, Tracking(app.name, place_of))
         count += 1
-    print(json.dumps([count, time.perf_counter() - began, read, reading]))
+    projecting = [now - then for now, then in zip(_now(), began, strict=True)]
+    print(json.dumps([[count, *projecting], [read, *reading]]))
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
 
 
 def _told(lines: Any, versions: Counter[UUID]) -> Iterator[Told]:
