@@ -43,7 +43,8 @@ def main(told: Mapping[str, Any]) -> None:
 
 
 def _say(what: Any) -> None:
-    print(json.dumps(what), flush=True)
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def _shape(kpi: Kpi) -> dict[str, Any]:

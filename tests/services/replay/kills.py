@@ -58,14 +58,19 @@ def main() -> None:
                     said = "the ledger is as it was"
                 else:
                     said, wrong = f"WRONG: {found}", wrong + 1
-            print(f"{number + 1}: {'killed' if killed else 'ended'} after {moment:.2f} s: {said}", flush=True)
+            _say(f"{number + 1}: {'killed' if killed else 'ended'} after {moment:.2f} s: {said}")
             if found == good:
                 assert _spoil(data) == bad
         with Workspace(Settings(data=data)) as workspace:
             done = rebuild(workspace, expect=["all"])["switched"] and verify(workspace)["ok"]
             clean = len(_tables(workspace)) == len(tables) + len(LEDGER) and _state(workspace) == good
-    print(f"{told.kills} kills, {wrong} wrong; the next rebuild is {'clean' if done and clean else 'NOT CLEAN'}")
+    _say(f"{told.kills} kills, {wrong} wrong; the next rebuild is {'clean' if done and clean else 'NOT CLEAN'}")
     sys.exit(0 if done and clean and not wrong else 1)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _state(workspace: Workspace) -> State:
