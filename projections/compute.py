@@ -44,7 +44,10 @@ def columns(line: Line) -> Columns:
 
 def computed(sql: str, lines: Rows, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of a statement over these lines, all of them known at its cut, in any order. Raises Unknown."""
-    return [tuple(row.values()) for row in _run(parsed(sql), _Scope(lines, parameters, {}))]
+    try:
+        return [tuple(row.values()) for row in _run(parsed(sql), _Scope(lines, parameters, {}))]
+    except KeyError as error:
+        raise Unknown(f"the name {error}") from error
 
 
 def measures_of(sql: str) -> frozenset[str]:
@@ -87,16 +90,21 @@ def _run(select: Select, scope: _Scope) -> list[dict[str, Any]]:
         told = [row for row in told if which(row)]
     found = _grouped(select, told, scope) if select.grouped is not None else _told(select, told, scope)
     for node, falling in reversed(select.order):
-        found.sort(key=_bound(node, scope), reverse=falling)
+        by = _bound(node, scope)
+        found.sort(key=lambda row, by=by: by(row[0]), reverse=falling)  # type: ignore[misc]
     if not select.once:
-        return found
+        return [made for _, made in found]
     firsts: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in found:
-        firsts.setdefault(tuple(row[name] for name in select.once), row)
+    for known, made in found:
+        firsts.setdefault(tuple(known[name] for name in select.once), made)
     return list(firsts.values())
 
 
-def _told(select: Select, told: Rows, scope: _Scope) -> list[dict[str, Any]]:
+_Made = list[tuple[dict[str, Any], dict[str, Any]]]
+"""Rows, each with all that is known of it, and with what is asked for."""
+
+
+def _told(select: Select, told: Rows, scope: _Scope) -> _Made:
     """The items for each row; an item may build on those before it."""
     bound = [(name, _bound(node, scope)) for name, node in select.items]
     found = []
@@ -104,11 +112,11 @@ def _told(select: Select, told: Rows, scope: _Scope) -> list[dict[str, Any]]:
         known, made = dict(row), dict(row) if select.all else {}
         for name, value in bound:
             known[name] = made[name] = value(known)
-        found.append(made)
+        found.append((known, made))
     return found
 
 
-def _grouped(select: Select, told: Rows, scope: _Scope) -> list[dict[str, Any]]:
+def _grouped(select: Select, told: Rows, scope: _Scope) -> _Made:
     """The items for each group."""
     keys = [node for _, node in select.items if not _adds(node)] if select.grouped == () else select.grouped or ()
     by = [_bound(node, scope) for node in keys]
@@ -118,7 +126,8 @@ def _grouped(select: Select, told: Rows, scope: _Scope) -> list[dict[str, Any]]:
     items = [(name, _over(node, scope)) for name, node in select.items]
     holds = _over(select.having, scope) if select.having is not None else None
     kept = [each for each in groups.values() if holds is None or holds(each)]
-    return [{name: value(each) for name, value in items} for each in kept]
+    made = [{name: value(each) for name, value in items} for each in kept]
+    return [(each, each) for each in made]
 
 
 def _adds(node: Node) -> bool:
