@@ -28,9 +28,16 @@ salestream explain bookings --where region=华东 --from 2026-11 --to 2026-12
 - `grain`: {", ".join(GRAINS)}. Days begin at midnight of the tenant's time zone; `from` is
   included, `to` is not.
 - `as_of`: everything as it was known at a recorded time or a position of the journal.
-- Amounts are converted at the day rate in force at each amount's own time; where it is missing, the value is null and
-  names the pair.
-- Team, region and manager that an event does not tell are those of its rep's assignment in force at the time.
+- `fx`: amounts are converted at the rate of the `day`, in force at each amount's own time; at that of its `period`; at
+  that of the `plan`; or not at all (`none`), each currency a row of its own. Where a rate is missing, the value is null
+  and names the pair.
+- `org`: team, region and manager are as the `event` told them, else those of its rep's assignment in force at the time;
+  or those of the rep first (`then`); or those of the rep's last assignment (`now`).
+- `compare`: with the period before (`previous`) or the same of the year before (`year`): its value and parts, the
+  change and the growth.
+- `limit` gives so many rows; with `rest` so many cells, those with the most over the whole stretch (with the least
+  where `order` is `value`), and all others as one, in each period. What is counted once is counted once in the rest. Of
+  targets each KPI has a rest of its own.
 - `attributes.<key>` are the free dimensions that your events tell.
 
 How to add one: see the three recipes of [CONTRIBUTING](../CONTRIBUTING.md).

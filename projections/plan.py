@@ -246,7 +246,11 @@ class Planner:
         told = [f"toString({self._expression(source, name)})" for name in self._question.by]
         if self.top is not None:
             key = "concat('', " + ", char(31), ".join(told) + ")"
-            told = [f"if(has({{top:Array(String)}}, {key}), {each}, char(29))" for each in told]
+            apart = {"currency"} if self._question.fx == "none" else set()
+            told = [
+                each if name in apart else f"if(has({{top:Array(String)}}, {key}), {each}, char(29))"
+                for name, each in zip(self._question.by, told, strict=True)
+            ]
         return [f"{each} AS by{place}" for place, each in enumerate(told)]
 
     def _filters(self, source: Source) -> str:

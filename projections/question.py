@@ -102,8 +102,10 @@ def question(
         dims += [_own_currency(found)] if "currency" not in dims else []
     if compare and grain == "total" and (from_ is None or to is None):
         raise BadQuestion("compare", f"{compare!r} needs a stretch of time; allowed: with from and to, or a grain")
-    if rest and (limit is None or not set(dims) - {"kpi"}):
-        raise BadQuestion("rest", "is not possible here; allowed: with by and limit, by more than kpi")
+    if rest and (limit is None or not set(dims) - {"kpi", "currency" if fx == "none" else ""}):
+        raise BadQuestion(
+            "rest", "is not possible here; allowed: with by and limit, by more than kpi or, unconverted, currency"
+        )
     if found.scoped:
         _one_scope(found, [*dims, *(told.partition("=")[0].strip() for told in where)])
     orders = ("period", "value", *dims)

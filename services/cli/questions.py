@@ -266,7 +266,7 @@ def _kpi_of(asked: "Question") -> str | None:
 
 def _named(row: dict[str, Any], dim: str, t: show.Text) -> str:
     """A dimension of a row; the first one of the rest says so."""
-    if row.get("rest") and dim != "period":
+    if row.get("rest") and row[dim] is None:
         return t("the rest")
     return show.DASH if row[dim] is None else str(row[dim])
 

@@ -53,7 +53,7 @@ def answer_table(question: Question, answer: dict[str, Any]) -> Tabular:
     told = [
         (
             _cell(period, row["period"]),
-            *("(rest)" if row.get("rest") else row[name] for name in question.by),
+            *("(rest)" if row.get("rest") and row[name] is None else row[name] for name in question.by),
             *map(_cell, values, _values(row)),
             *(_cell(column, value) for column, value in zip(values[told_first:], row["parts"].values(), strict=True)),
             " ".join(filter(None, (row.get("reason"), row.get("missing")))) or None,

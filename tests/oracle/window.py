@@ -12,6 +12,7 @@ from tests.oracle.orders import Order, orders
 from tests.oracle.past import Dims, Line, Past
 
 Cell = tuple[str | None, ...]
+REST = "(rest)"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Query:
     currency: str | None = None
     org: str = "event"
     fx: str = "day"
+    only: str = ""
+    """Where nothing is converted: the currency whose amounts count."""
+    top: tuple[Cell, ...] | None = None
+    """The cells that are told apart; all others are ``REST``."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ class Window:
 
     def cell(self, dims: Dims) -> Cell:
         """Its place among the rows."""
-        return tuple(dims.get(name) or None for name in self.query.by)
+        own = tuple(dims.get(name) or None for name in self.query.by)
+        return own if self.query.top is None or own in self.query.top else (REST,) * len(own)
 
     def within(self, cell: Cell, dims: Dims) -> bool:
         """Whether it belongs to a cell of the answer."""
@@ -143,6 +149,8 @@ class Window:
 
     def money(self, amounts: Sequence[tuple[Fraction, str, int]]) -> Value:
         """Amounts in the currency of the question, each at the rate of its moment."""
+        if self.query.fx == "none":
+            return sum((amount for amount, currency, _ in amounts if currency == self.query.only), Fraction(0))
         netted: dict[tuple[str, int], Fraction] = {}
         for amount, currency, at in amounts:
             netted[currency, at] = netted.get((currency, at), Fraction(0)) + amount

@@ -48,6 +48,39 @@ def test_an_answer_keeps_its_types(september: Company) -> None:
     assert table.about["definition"]["hash"] == BY_ID["average_deal_size"].hash
 
 
+def test_what_is_compared_and_what_is_left_have_a_place(september: Company) -> None:
+    told = {"by": ["region"], "grain": "month", "from_": "2026-09", "to": "2026-10", "limit": 1, "rest": True}
+    table = exported(september.books, question("bookings", compare="previous", **told), "answer")
+    assert [(column.name, column.kind) for column in table.columns] == [
+        ("period", "text"), ("region", "text"), ("value", "money"), ("before", "money"), ("change", "money"),
+        ("growth", "number"), ("bookings", "money"), ("reason", "text"),
+    ]  # fmt: skip
+    assert [row[1:6] for row in table.rows] == [
+        ("E", Decimal("90.10"), Decimal("0.00"), Decimal("90.10"), None),
+        ("(rest)", Decimal("9.90"), Decimal("0.00"), Decimal("9.90"), None),
+    ]
+    assert {name: table.about["question"][name] for name in ("compare", "rest")} == {
+        "compare": "previous",
+        "rest": True,
+    }
+
+
+def test_amounts_that_are_not_converted_keep_their_currency(company: New) -> None:
+    books = company(
+        [
+            on("02", DealWon, "1", deal_id="D-1", amount="5.00", currency="USD", region="E"),
+            on("02", DealWon, "2", deal_id="D-2", amount="7.00", currency="CNY", region="E"),
+            on("02", DealWon, "3", deal_id="D-3", amount="900", currency="JPY", region="W"),
+            on("02", DealWon, "4", deal_id="D-4", amount="1.00", currency="CNY", region="W"),
+        ]
+    ).books
+    asked = question("bookings", by=["region"], fx="none", limit=1, rest=True)
+    table = exported(books, asked, "answer")
+    assert [row[1:4] for row in table.rows] == [
+        ("W", "JPY", Decimal("900.00")), ("(rest)", "CNY", Decimal("8.00")), ("(rest)", "USD", Decimal("5.00")),
+    ]  # fmt: skip
+
+
 def test_a_dimension_keeps_its_name_and_others_give_way(september: Company) -> None:
     lost = exported(september.books, question("deals_lost", by=["reason"]), "answer")
     assert [column.name for column in lost.columns] == ["period", "reason", "value", "lost", "null_reason"]

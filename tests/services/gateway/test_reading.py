@@ -13,6 +13,8 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from projections.question import question
+from services.books import Books
 from services.clock import now_ms
 from services.gateway.wiring import embedded
 from services.keys.sqlite import SqliteKeys
@@ -31,7 +33,21 @@ def tokens() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def get(tmp_path_factory: pytest.TempPathFactory, tokens: dict[str, str]) -> Iterator[Get]:
+def open_books() -> dict[str, Books]:
+    """The books behind the server; opened by ``get``."""
+    return {}
+
+
+@pytest.fixture
+def books(get: Get, open_books: dict[str, Books]) -> Books:
+    """The books of the tenant that is asked without a key."""
+    return open_books["default"]
+
+
+@pytest.fixture(scope="module")
+def get(
+    tmp_path_factory: pytest.TempPathFactory, tokens: dict[str, str], open_books: dict[str, Books]
+) -> Iterator[Get]:
     """Ask a server over a rich little history; from this machine, which needs no key here."""
     folder: Path = tmp_path_factory.mktemp("reading")
     settings = Settings(data=folder, open_on_loopback=True)
@@ -43,6 +59,8 @@ def get(tmp_path_factory: pytest.TempPathFactory, tokens: dict[str, str]) -> Ite
             deadline = time.monotonic() + 30
             while follower.behind() and time.monotonic() < deadline:
                 time.sleep(0.05)
+
+            open_books["default"] = workspace.books("default")
 
             async def ask(path: str, **told: Any) -> httpx.Response:
                 transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
@@ -66,6 +84,29 @@ def test_a_question_with_everything(get: Get) -> None:
         ("2026-03", "E", "0.00"),
         ("2026-03", "W", "33.33"),
     ]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"by": ["region"], "grain": "month", "org": "now"},
+        {"by": ["region"], "grain": "month", "org": "then", "fx": "plan"},
+        {"by": ["region"], "fx": "none"},
+        {"by": ["region"], "grain": "month", "compare": "previous", "fx": "period"},
+        {"by": ["rep"], "grain": "quarter", "compare": "year", "limit": 1, "rest": True},
+    ],
+    ids=["org-now", "org-then-plan", "unconverted", "compared", "rest-compared"],
+)
+def test_a_question_is_the_same_over_http_whatever_its_options(get: Get, books: Books, told: dict[str, Any]) -> None:
+    stretch = {"from": "2026-02", "to": "2026-04"}
+    query = stretch | {name: "true" if value is True else value for name, value in told.items()}
+    found = get(f"/api/kpis/bookings?{urlencode(query, doseq=True)}").json()
+    assert found == books.ask(question("bookings", from_="2026-02", to="2026-04", **told))
+    assert found["rows"]
+    asked = found["question"]
+    assert {name: asked[name] for name in ("org", "fx", "compare", "rest") if name in told} == {
+        name: value for name, value in told.items() if name in ("org", "fx", "compare", "rest")
+    }
 
 
 def test_a_variant_and_the_past(get: Get) -> None:
