@@ -28,8 +28,9 @@ from services.store.clickhouse import ClickHouseStore
 
 RANGE: Final = 10_000
 """Positions that are posted in one go."""
-BLOCK: Final = 6 * RANGE
-"""Events that are written in one go, where so many are there."""
+BLOCK: Final = 5 * RANGE
+"""Events that are written in one go, where so many are there: enough for the engine to make a part with a file for each
+column, which it merges several times as fast as a smaller one."""
 AHEAD: Final = 3
 """Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""
 PAUSE_S: Final = 1.0
