@@ -12,7 +12,7 @@ from projections.ledger import Key, Line
 from services.journal.port import Cut
 from services.store.port import Applied
 
-MANY: Final = 2_000
+MANY: Final = 1_000
 """Lines; where more are new at once, it is for the engine to look at them."""
 
 

@@ -64,8 +64,8 @@ def _soaked(address: str, fast: Page, live: Page, until: float) -> list[dict[str
             raise SystemExit(f"after {told} events the page was behind for more than {BEHIND_S} s")
         samples.append(_sample(*looks))
         left = max(until - time.monotonic(), 0) / 60
-        print(f"\r{len(samples) * FRAMES:,} frames, {told:,} events, {left:.1f} min left ", end="", file=sys.stderr)
-    print(file=sys.stderr)
+        sys.stderr.write(f"\r{len(samples) * FRAMES:,} frames, {told:,} events, {left:.1f} min left ")
+    sys.stderr.write("\n")
     return samples
 
 
@@ -114,7 +114,9 @@ def _judged(samples: list[dict[str, float]]) -> int:
     for name, most in GROWS.items():
         before, after = (median(part([sample[name] for sample in samples])) for part in parts)
         grown[name] = {"before": round(before, 1), "after": round(after, 1), "flat": after - before <= most}
-    print(json.dumps({"rounds": len(samples), "frames": len(samples) * FRAMES, "held": grown}, indent=2))
+    sys.stdout.write(
+        json.dumps({"rounds": len(samples), "frames": len(samples) * FRAMES, "held": grown}, indent=2) + "\n"
+    )
     return 0 if all(each["flat"] for each in grown.values()) else 1
 
 
