@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
-from projections.ask import Answered, Asker, Cell, Run, stint_days
+from projections.ask import Answered, Asker, Cell, Run
 from projections.formula import Part, Undefined, Unit, Value
 from projections.periods import Period
 from projections.plan import Planner, Select, Span, spans
+from projections.presence import stint_days
 from projections.question import BadQuestion, Question
 from projections.targets import worth
 
