@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from services.books import Books
 from services.replay.digest import answers_digests
 from services.settings import Settings
@@ -9,6 +11,7 @@ from tests.oracle.real_path import Backends
 from tests.services.worker.harness import Site, stories, unique
 
 
+@pytest.mark.slow
 def test_every_kpi_has_the_same_answers_with_kafka_and_embedded(
     site: Site, right: Callable[..., None], backends: Backends
 ) -> None:
