@@ -19,7 +19,8 @@ PAUSE_S: Final = 0.1
 """What is told in the meantime is posted together: the store likes few large writes. Where they take long, the pause
 is longer, so that two thirds of the time are left to those who tell."""
 HURRY_S: Final = 0.02
-"""The pause where somebody watches and little is told; half as long as posting took, where that is more."""
+"""The pause where somebody watches and little is told; half as long as posting took, where that is more, but
+never longer than the other."""
 LITTLE: Final = 200
 """Events posted in one go, up to which it is worth a hurry."""
 _LOOK_S: Final = 1.0
@@ -83,7 +84,7 @@ class Follower:
         if self.failing:
             return _PATIENCE_S
         if posted <= LITTLE and self.watched():
-            return max(HURRY_S, took_s / 2)
+            return min(max(HURRY_S, took_s / 2), PAUSE_S)
         return min(max(PAUSE_S, 2 * took_s), _PATIENCE_S)
 
     def _try(self) -> None:
