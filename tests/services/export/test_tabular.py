@@ -49,8 +49,10 @@ def test_an_answer_keeps_its_types(september: Company) -> None:
 
 
 def test_what_is_compared_and_what_is_left_have_a_place(september: Company) -> None:
-    told = {"by": ["region"], "grain": "month", "from_": "2026-09", "to": "2026-10", "limit": 1, "rest": True}
-    table = exported(september.books, question("bookings", compare="previous", **told), "answer")
+    asked = question(
+        "bookings", by=["region"], grain="month", from_="2026-09", to="2026-10", limit=1, rest=True, compare="previous"
+    )
+    table = exported(september.books, asked, "answer")
     assert [(column.name, column.kind) for column in table.columns] == [
         ("period", "text"), ("region", "text"), ("value", "money"), ("before", "money"), ("change", "money"),
         ("growth", "number"), ("bookings", "money"), ("reason", "text"),
