@@ -118,21 +118,25 @@ def watch(folder: Path, seconds: float, ctrl_c_after: int | None = None) -> tupl
         os.close(theirs)
         seen, stopped = b"", False
         give_up_at = time.perf_counter() + 120
-        while part := _read(ours, give_up_at):
-            seen += part
-            if ctrl_c_after is not None and not stopped and seen.count("销售额".encode()) >= ctrl_c_after:
-                process.send_signal(signal.SIGINT)
-                stopped = True
-        process.kill()
+        try:
+            while part := _read(ours, give_up_at):
+                seen += part
+                if ctrl_c_after is not None and not stopped and seen.count("销售额".encode()) >= ctrl_c_after:
+                    process.send_signal(signal.SIGINT)
+                    stopped = True
+        finally:
+            process.kill()
+            os.close(ours)
         code = process.wait()
-    os.close(ours)
     return code, seen.decode("utf-8", "replace")
 
 
 def _read(terminal: int, give_up_at: float) -> bytes:
     """What comes next; nothing once the other side is closed, or it took too long."""
+    there = select.poll()  # a process with many files open has numbers that select.select refuses
+    there.register(terminal, select.POLLIN)
     left_s = give_up_at - time.perf_counter()
-    if left_s <= 0 or not select.select([terminal], [], [], left_s)[0]:
+    if left_s <= 0 or not there.poll(left_s * 1000):
         return b""
     try:
         return os.read(terminal, 65_536)
