@@ -1,6 +1,7 @@
 """What every test stands on: how hard hypothesis searches, settings that start out empty, and the one store."""
 
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,14 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell starts what it runs in the background deaf to Ctrl-C. Processes that tests start must hear it, and have
     # it from here: a preexec_fn would run Python in a fork of a process with threads.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Each opening of the embedded engine leaves files of /proc open until the process ends, three for each of its threads:
+# more than the thousand that many machines allow at first.
+FILES = 16_384
+allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+if allowed < FILES and (most >= FILES or most == resource.RLIM_INFINITY):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
 
 
 @pytest.fixture(autouse=True)
