@@ -13,8 +13,7 @@ from contextlib import ExitStack
 from html import escape
 from inspect import signature
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
@@ -23,6 +22,7 @@ import msgspec
 
 from projections.question import BadQuestion, Question, question
 from services.changes import changes
+from services.closing import Closing
 from services.export.formats import arrow_table
 from services.export.tabular import Tabular, answer_table, receipt_table
 from services.receipt import explain, history
@@ -130,7 +130,7 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class Notebook:
+class Notebook(Closing):
     """The books of one tenant, open for questions, which are those of ``salestream kpi``.
 
     A question that cannot be asked raises BadQuestion, with what is allowed.
@@ -185,14 +185,6 @@ class Notebook:
     def close(self) -> None:
         """Let go of the books, so that another process may open the folder."""
         self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _question(id: str, by: str | Iterable[str], where: str | Iterable[str], more: dict[str, Any]) -> Question:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final
 
 from services.books import Books
+from services.closing import Closing
 from services.ingest import Ingest
 from services.journal.open import open_journal
 from services.journal.sqlite import SqliteJournal
@@ -32,7 +32,7 @@ class InUse(WorkspaceError):
     """Another process owns the data folder."""
 
 
-class Workspace:
+class Workspace(Closing):
     """The embedded pair in one folder. One process owns it at a time; use it as a context manager."""
 
     def __init__(self, settings: Settings) -> None:
@@ -115,14 +115,6 @@ class Workspace:
     def close(self) -> None:
         """Let go of everything."""
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @contextmanager

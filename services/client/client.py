@@ -17,8 +17,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from threading import Condition, Thread
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -27,6 +26,7 @@ from events.envelope import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.client.gateway import Gateway, NotAllowed, Outcome, TryLater, WholeRefused
 from services.client.spool import Refused, Spool, SpoolError, Waiting
 from services.client.telling import Dated, cloud_event
+from services.closing import Closing
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH_BYTES: Final = MAX_BATCH_BYTES // 2
@@ -55,7 +55,7 @@ class Patience(NamedTuple):
     most_s: float = 60
 
 
-class Client:
+class Client(Closing):
     """Tells events to one gateway. For any number of threads; use it as a context manager.
 
     ``tell`` returns once the event is in the spool on disk: it is told from there by a thread of the client's own,
@@ -199,14 +199,6 @@ class Client:
             self._thread.join()
             self._gateway.close()
             self._spool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _put(self, bodies: Sequence[bytes]) -> None:
         self._spool.put(bodies, self._most_waiting)

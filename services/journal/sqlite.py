@@ -12,8 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import starmap
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -22,6 +21,7 @@ from events.envelope import Entry
 from events.erasures import SubjectErased
 from events.personal import ERASED, token_of
 from events.planning import CalendarDefined
+from services.closing import Closing
 from services.journal.intake import LAST, PLACE_BITS, Intake, as_json
 from services.journal.port import (
     Content,
@@ -108,7 +108,7 @@ def _in_a_sentence(path: Path) -> Iterator[None]:
         raise JournalError(f"the journal {path} {problem} ({error})") from error
 
 
-class SqliteJournal:
+class SqliteJournal(Closing):
     """A Journal in the file at ``path``, which is created if it is missing.
 
     ``vault`` seals what is personal; without one it is kept as it is told, which is for tests, and for carrying over
@@ -393,14 +393,6 @@ class SqliteJournal:
     def _close_file(self) -> None:
         with self._write_lock, self._read_lock, _in_a_sentence(self._path):
             self._connections.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _is_new(db: sqlite3.Connection) -> bool:

@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from threading import RLock
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
+from services.closing import Closing
 from services.journal.port import JournalError
 from services.kafka.clients import Cluster, in_a_sentence
 from services.kafka.records import Record, of_kafka
@@ -16,7 +16,7 @@ from services.kafka.records import Record, of_kafka
 _POLL_MS: Final = 200
 
 
-class Log:
+class Log(Closing):
     """One topic, read by offsets. Threads take turns. Raises JournalError where Kafka fails or the topic is missing."""
 
     def __init__(self, cluster: Cluster, topic: str) -> None:
@@ -90,11 +90,3 @@ class Log:
         """Let go of the connections. Closing twice is fine."""
         with self._lock:
             self._consumer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

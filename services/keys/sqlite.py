@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 
+from services.closing import Closing
 from services.keys.port import Key, KeysError, Secret
 
 _SCHEMA: Final = (
@@ -28,7 +28,7 @@ _SECRETS: Final = 2
 """How many of a key may be good at a time."""
 
 
-class SqliteKeys:
+class SqliteKeys(Closing):
     """A KeyStore in the file at ``path``, which is created with mode 0600 if it is missing. Raises KeysError."""
 
     def __init__(self, path: Path) -> None:
@@ -130,14 +130,6 @@ class SqliteKeys:
     def close(self) -> None:
         with self._lock, _in_a_sentence(self._path), closing(self._db):
             self._known, self._version = {}, -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _key(row: tuple[Any, ...], kept: list[Secret]) -> Key:

@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pyarrow as pa
 
+from services.closing import Closing
 from services.journal.port import Cut
 from services.journal.sqlite import SqliteJournal
 from services.processor.poster import parked_keys
@@ -66,7 +66,7 @@ def post_parallel(
         return poster.finish()
 
 
-class ParallelPoster:
+class ParallelPoster(Closing):
     """Posts a tenant's journal with helper processes, also while it grows. A context manager.
 
     What they finish is written by a thread, for the engine works while Python goes on.
@@ -156,14 +156,6 @@ class ParallelPoster:
         self._thread.shutdown()
         self._crew.close()
         self._journal.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @contextmanager

@@ -9,13 +9,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection
 from threading import RLock
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
 
+from services.closing import Closing
 from services.sealing.asked import MOST, PATH, Answer, Ask, Held, Method
 from services.sealing.port import Erased, SealingError, Slot
 from services.sealing.sqlite import CACHED
@@ -43,7 +43,7 @@ def checked_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-class RemoteSubjectKeys:
+class RemoteSubjectKeys(Closing):
     """SubjectKeys at the service of an address. Raises SealingError, also where it cannot be reached.
 
     ``cafile``: the authorities that vouch for it; empty: those of this machine.
@@ -164,14 +164,6 @@ class RemoteSubjectKeys:
         with self._lock:
             self._known.clear()
             self._http.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _sentence(status: int, body: bytes) -> str:

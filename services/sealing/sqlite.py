@@ -12,12 +12,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.closing import Closing
 from services.keys.port import KeysError
 from services.keys.sqlite import make_private
 from services.sealing.port import KEY_BYTES, Erased, SealingError, Slot
@@ -42,7 +42,7 @@ _SCHEMA: Final = (
 )
 
 
-class SqliteSubjectKeys:
+class SqliteSubjectKeys(Closing):
     """SubjectKeys in the file at ``path``, which is created with mode 0600 if it is missing.
 
     ``masters`` gives the master keys that are good at the moment, the present one first. It is asked again where
@@ -301,14 +301,6 @@ class SqliteSubjectKeys:
     def close(self) -> None:
         with self._lock, _in_a_sentence(self._path), closing(self._db):
             self._known.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _wrapped(master: AESGCM, slot: Slot, key: bytes) -> bytes:
