@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import gateway, kafka, replay, wallboard, work
+from benchmarks import gateway, kafka, questions, replay, wallboard, work
 from benchmarks.measure import Figure, taken
 
 PAGE: Final = Path(__file__).with_name("README.md")
@@ -100,6 +100,7 @@ def _questions(asked: Figure) -> list[str]:
 
 _PARTS: Final[dict[str, Callable[[Sequence[int]], list[str]]]] = {
     "ledger": lambda sizes: [line for events in sizes for line in measured(events)],
+    "questions": questions.measured,
     "replay": replay.measured,
     "gateway": lambda sizes: gateway.measured(),
     "wallboard": lambda sizes: wallboard.measured(),
