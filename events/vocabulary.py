@@ -14,6 +14,7 @@ from events import (
     planning,
     spend,
     surveys,
+    walls,
 )
 from events.base import SalesEvent
 
@@ -29,6 +30,7 @@ EVENTS: Final[tuple[type[SalesEvent], ...]] = (
     *planning.EVENTS,
     *corrections.EVENTS,
     *erasures.EVENTS,
+    *walls.EVENTS,
 )
 
 BY_TYPE: Final[dict[str, type[SalesEvent]]] = {event.TYPE: event for event in EVENTS}

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.currencies import EXPONENTS
+from events.walls import Names
 
 
 def _zone(name: str) -> str:
@@ -87,7 +88,7 @@ class Settings(BaseSettings):
         Path | None, Field(description="Folder of your own boards for the wallboard, one YAML file each.")
     ] = None
     wall_names: Annotated[
-        Literal["full", "initials", "id", "own", "off"],
+        Names,
         Field(description="How reps are named on the wallboard; own: only on their own board; off: not at all."),
     ] = "full"
     wall_least: Annotated[

@@ -293,6 +293,7 @@ _CHINESE: Final = {
     "training": "培训",
     "voiding": "作废",
     "erasure": "抹除",
+    "wall": "看板",
     # parts of a KPI
     "bookings": "成交额",
     "sales": "销售",

@@ -1,4 +1,4 @@
-"""The book of definitions: targets, exchange rates, pipelines, calendars, voidings.
+"""The book of definitions: targets, exchange rates, pipelines, calendars, voidings, erasures, walls.
 
 They post nothing: they say how postings are read, and are folded at question time by ``projections.definitions``.
 """

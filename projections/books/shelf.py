@@ -39,10 +39,11 @@ BOOKS: Final[dict[str, type[Book]]] = {
     "calendar": DefinitionBook,
     "voiding": DefinitionBook,
     "erasure": DefinitionBook,
+    "wall": DefinitionBook,
 }
 
 ALONE: Final = frozenset(
-    {"touchpoint", "survey", "training", "spend", "target", "rates", "calendar", "voiding", "erasure"}
+    {"touchpoint", "survey", "training", "spend", "target", "rates", "calendar", "voiding", "erasure", "wall"}
 )
 """Kinds whose every event is an entity of its own: a history of one."""
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final, Literal, get_args
 import msgspec
 import yaml
 
+from events.walls import Names
 from projections.catalogue import BY_ID
 from projections.question import BadQuestion, Question, question
-from services.wallboard.known import Names
 
 Kind = Literal["number", "trend", "bars", "leaders", "funnel", "bridge", "heat", "table", "wins", "health"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)

@@ -10,7 +10,8 @@ from projections.sources import KNOWN
 from services.books import Books
 from services.journal.port import Cut
 from services.wallboard.board import Board
-from services.wallboard.known import Knowing, Known, Names, as_text
+from services.wallboard.known import Knowing, Known, as_text
+from services.wallboard.privacy import Privacy, Stated
 from services.wallboard.sheet import Found, Sheet, Want
 from services.wallboard.style import Style
 from services.wallboard.tiles import TILES, Scene, Told, wins
@@ -19,7 +20,6 @@ Clock = Callable[[Cut], int]
 """What time it is on the wall, in milliseconds, when everything up to a cut is known."""
 Health = Callable[[Books, Cut, bool], Told]
 """How the books are at a cut; whether their laws hold only where that is asked for."""
-_STRICT: Final[tuple[Names, ...]] = ("full", "initials", "id", "own", "off")
 _LATEST: Final = 50
 """Wins that are kept, of which a board shows some."""
 _WON: Final = f"""
@@ -46,6 +46,7 @@ class Framer:
     def __init__(self, board: Board, style: Style, of: str = "") -> None:
         self._board: Final = board
         self._style: Final = style
+        self._privacy: Final = style.privacy.with_(Privacy(board.names or "full"))
         self._of: Final = of
         self._tables = ""
         self._deep = any(tile.kind == "health" for tile in board.tiles)
@@ -59,6 +60,7 @@ class Framer:
     def _forget(self) -> None:
         self._sheet = Sheet()
         self._knowing = Knowing()
+        self._stated = Stated()
         self._known: Known | None = None
         self._memory: dict[Any, Any] = {}
         self._wins: tuple[int, list[tuple[Any, ...]]] = -1, []
@@ -80,8 +82,8 @@ class Framer:
             self._known, self._memory = known, {}
         pulse = health(books, cut, self._deep) if health is not None and as_of is None else None
         moment = clock(cut) if as_of is None else cut.recorded_ms
-        names = max(self._board.names or "full", self._style.names, key=_STRICT.index)
-        scene = Scene(known, moment, self._board, self._of, names, self._style.least, self._memory)
+        privacy = self._privacy.with_(self._stated.now(books))
+        scene = Scene(known, moment, self._board, self._of, privacy, self._memory)
         return {
             "cut": cut_json(cut.position, cut.recorded_ms),
             "live": as_of is None,
@@ -92,7 +94,7 @@ class Framer:
             "up": self._style.up,
             "celebrate": self._board.celebrate,
             "of": self._of or None,
-            "choices": self._choices(known, moment, names),
+            "choices": self._choices(known, moment, privacy),
             "health": pulse and {name: pulse[name] for name in ("counted", "lag")},
             "tiles": self._tiles(books, cut, scene, pulse),
         }
@@ -132,14 +134,14 @@ class Framer:
     def _last_won(self, books: Books, cut: Cut) -> list[tuple[Any, ...]]:
         return books.query(_LAST_WON, {"tenant": books.tenant, "cut": cut.position})
 
-    def _choices(self, known: Known, at_ms: int, names: Names) -> list[Told] | None:
+    def _choices(self, known: Known, at_ms: int, privacy: Privacy) -> list[Told] | None:
         """Of whom the board can be."""
         match self._board.of:
             case "":
                 return None
             case "rep_id":
                 there = sorted({stint.rep_id for stint in known.definitions.stints if stint.to_ms is None})
-                return [{"of": rep, "name": known.called(rep, names, rep) or rep} for rep in there]
+                return [{"of": rep, "name": known.called(rep, privacy, rep) or rep} for rep in there]
             case dimension:
                 return [{"of": each, "name": each} for each in sorted(known.heads(dimension, at_ms)) if each]
 

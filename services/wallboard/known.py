@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 from events.codec import read
 from events.corrections import EventVoided
@@ -20,9 +20,8 @@ from projections.periods import Period
 from services.books import Books
 from services.journal.port import Cut
 from services.store.clickhouse import as_entry
+from services.wallboard.privacy import Privacy
 
-Names = Literal["full", "initials", "id", "own", "off"]
-"""How people are named on a wall: in full, by initials, by their ids; ``own``: only whose board it is; or not."""
 _TOLD: Final = frozenset({*KINDS, TargetSet.KIND, SubjectErased.KIND})
 """Kinds of which a new event may change what is known."""
 _SCOPES: Final = {"rep_id": "rep", "team_id": "team", "region": "region", "product": "product", "": "company"}
@@ -70,14 +69,22 @@ class Known:
                 found[value] = found.get(value, 0) + 1
         return found
 
-    def called(self, rep: str, names: Names, own: str = "") -> str | None:
+    def called(self, rep: str, privacy: Privacy, own: str = "") -> str | None:
         """How a rep is called on the wall; None: not at all."""
-        if names == "off" or (names == "own" and rep != own):
-            return None
         name = self.reps.get(rep) or rep
-        if names == "id" or name == rep:
-            return rep
-        return initials(name) if names == "initials" else name
+        match privacy.names:
+            case "full":
+                return name
+            case "initials":
+                return rep if name == rep else initials(name)
+            case "alias":
+                return privacy.aliases.get(rep, rep)
+            case "id":
+                return rep
+            case "own":
+                return name if rep == own else None
+            case "off":
+                return None
 
 
 class Knowing:

@@ -18,7 +18,8 @@ from projections.formula import Formula, Part, Undefined, Value
 from projections.kpi import Kpi
 from projections.periods import Period, periods, running
 from services.wallboard.board import BRIDGES, Board, Tile, adds_up
-from services.wallboard.known import Known, Names, pace
+from services.wallboard.known import Known, pace
+from services.wallboard.privacy import Privacy
 from services.wallboard.sheet import Found, Want, Where
 
 Told = dict[str, Any]
@@ -41,9 +42,7 @@ class Scene:
     board: Board
     of: str
     """Whose board it is, where it is one's."""
-    names: Names
-    least: int
-    """Groups of fewer reps are not shown."""
+    privacy: Privacy
     memory: dict[Any, Any] = field(default_factory=dict)
     """What the frames of one calendar need not work out again."""
 
@@ -77,7 +76,7 @@ class Scene:
         if value is None:
             return None
         if dimension in _PEOPLE:
-            return self.known.called(value, self.names, self.of)
+            return self.known.called(value, self.privacy, self.of)
         return self.known.stages.get(value, value) if dimension in ("stage", "to_stage") else value
 
 
@@ -167,17 +166,18 @@ def _bar(scene: Scene, tile: Tile, kpi: Kpi, value: str | None, row: Row) -> Tol
 
 def _asked(scene: Scene, tile: Tile, value: str | None) -> str | None:
     """What a row's receipt is asked by; None where names are not to be known."""
-    hidden = tile.by in _PEOPLE and scene.names in ("off", "own", "initials") and value != scene.of
+    hidden = tile.by in _PEOPLE and scene.privacy.names not in ("full", "id") and value != scene.of
     return None if hidden or value is None else f"{tile.by}={value}"
 
 
 def _known_rows(scene: Scene, tile: Tile, found: dict[tuple[str | None, ...], Row]) -> list[tuple[str | None, Row]]:
     """Rows with a value, the largest first, without groups of too few people."""
-    heads = scene.known.heads(tile.by, scene.now_ms) if scene.least > 1 and tile.by in _GROUPS else None
+    least = scene.privacy.least
+    heads = scene.known.heads(tile.by, scene.now_ms) if least > 1 and tile.by in _GROUPS else None
     rows = [
         (cell[0], row)
         for cell, row in found.items()
-        if not isinstance(row.value, Undefined) and (heads is None or heads.get(cell[0] or "", 0) >= scene.least)
+        if not isinstance(row.value, Undefined) and (heads is None or heads.get(cell[0] or "", 0) >= least)
     ]
     return sorted(rows, key=lambda pair: (-_number(pair[1].value), pair[0] or ""))
 
@@ -337,7 +337,7 @@ def wins(rows: Sequence[tuple[Any, ...]], scene: Scene) -> list[Told]:
 def _wins(rows: Sequence[tuple[Any, ...]], scene: Scene) -> Iterator[Told]:
     for deal, learned, at_ms, amount, currency, rep, region in rows:
         if currency:
-            name = scene.known.called(rep, scene.names, scene.of) if rep else None
+            name = scene.known.called(rep, scene.privacy, scene.of) if rep else None
             yield {"deal": deal, "position": learned, "time": to_text(at_ms), "amount": major(amount, currency),
                    "currency": currency, "rep": name, "region": region or None,
                    "large": _worth(scene, amount, currency) >= Fraction(scene.board.celebrate)}  # fmt: skip

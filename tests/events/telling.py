@@ -96,6 +96,8 @@ BY_NAME: Final[dict[str, st.SearchStrategy[Any]]] = {
     "comment": texts,
     "duration_s": st.integers(0, 31_536_000),
     "fiscal_year_start": st.integers(1, 12),
+    "least": st.integers(1, 100),
+    "aliases": st.dictionaries(names, names, max_size=3),
     "holidays": st.lists(dates, max_size=3),
     "workdays": st.lists(dates, max_size=3),
 }

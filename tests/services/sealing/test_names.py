@@ -6,6 +6,7 @@ from services.clock import now_ms
 from services.sealing.subjects import erase
 from services.settings import Settings
 from services.wallboard.known import Knowing
+from services.wallboard.privacy import Privacy
 from services.workspace import Workspace
 from tests.services.sealing.conftest import CANARY
 
@@ -22,5 +23,5 @@ def test_the_wall_knows_a_rep_by_name_until_it_is_erased(tmp_path: Path) -> None
         workspace.post_all()
         after = knowing.at(books, books.cut(None))
 
-    assert (before.reps, before.called("R-1", "full")) == ({"R-1": CANARY}, CANARY)
-    assert (after.reps, after.called("R-1", "full")) == ({}, "R-1")
+    assert (before.reps, before.called("R-1", Privacy())) == ({"R-1": CANARY}, CANARY)
+    assert (after.reps, after.called("R-1", Privacy())) == ({}, "R-1")

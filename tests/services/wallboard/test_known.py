@@ -17,6 +17,7 @@ from services.settings import Settings
 from services.wallboard.board import board
 from services.wallboard.frame import Framer
 from services.wallboard.known import initials, pace
+from services.wallboard.privacy import Privacy
 from services.wallboard.style import Style
 from services.workspace import Workspace
 
@@ -81,11 +82,40 @@ def test_leaders_and_who_rose_since_the_day_began(workspace: Workspace) -> None:
 
 
 def test_small_groups_and_names_are_withheld(workspace: Workspace) -> None:
-    shown = frame(workspace, Style(names="initials", least=2))
+    shown = frame(workspace, Style(Privacy("initials", 2)))
     teams, leaders = shown["tiles"][0], shown["tiles"][1]["rows"]
     assert ([row["name"] for row in teams["rows"]], teams["withheld"]) == (["T-1"], 1)
     assert [row["name"] for row in leaders] == ["L. N.", "A.", "王*"]
     assert {row["of"] for row in leaders} == {None}, "no receipt says who it was"
+
+
+def test_the_company_says_how_its_people_are_shown(workspace: Workspace) -> None:
+    """The strictest of settings, event and board holds; a look at the past shows what may be shown now."""
+    framer = Framer(board("b.yaml", BOARD), Style())
+
+    def shown(as_of: str | None = None) -> tuple[list[str | None], int]:
+        teams, leaders = framer.frame(workspace.books(), as_of, lambda cut: cut.recorded_ms)["tiles"][:2]
+        return [row["name"] for row in leaders["rows"]], teams["withheld"]
+
+    def tell(number: int, type_: str, **data: Any) -> None:
+        outcomes = workspace.ingest().tell([event(number, type_, "08T10", **data)], now_ms=now_ms(), importer=True)
+        assert {outcome.status for outcome in outcomes} == {"accepted"}
+        workspace.post_all()
+
+    before = str(workspace.books().cut(None).position)
+    assert shown() == (["Li Na", "Ann", "王伟"], 0)
+
+    tell(40, "wall.defined", names="alias", aliases={"R-1": "Falcon"})
+    tell(41, "wall.defined", least=2)
+    assert shown() == shown(before) == (["Falcon", "R-3", "R-2"], 1)
+
+    tell(42, "wall.defined", names="off")
+    assert shown()[0] == [None, None, None]
+    assert frame(workspace, Style(Privacy("own")))["tiles"][1]["rows"][0]["name"] is None
+
+    tell(43, "event.voided", source="/crm", id="42")
+    assert shown() == shown(before) == (["Falcon", "R-3", "R-2"], 1)
+    assert [row["name"] for row in frame(workspace, Style(Privacy("id")))["tiles"][1]["rows"]] == ["R-1", "R-3", "R-2"]
 
 
 def test_targets_and_their_pace(workspace: Workspace) -> None:
