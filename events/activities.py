@@ -1,6 +1,5 @@
 """Touchpoints: every time a rep and a customer were in touch."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
@@ -9,8 +8,7 @@ from events.base import Dimensioned
 from events.words import Allowed, CustomerId, DealId, LeadId, RepId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TouchpointLogged(Dimensioned):
+class TouchpointLogged(Dimensioned, frozen=True, kw_only=True):
     """A rep and a customer were in touch."""
 
     TYPE: ClassVar[str] = "touchpoint.logged"

@@ -1,9 +1,12 @@
 """What every sales event has: a wire name, the entity it is about, and free attributes."""
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from inspect import cleandoc
+from typing import Annotated, Any, ClassVar, get_type_hints
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+import msgspec
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
 
 from events.words import LINE_PATTERN, NAME_PATTERN, Allowed, Detail, Line, Name, RepId
 
@@ -22,11 +25,39 @@ Attributes = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SalesEvent:
-    """A fact about selling, in the past tense. Facts are added, never edited."""
+class Shape(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Something told as a JSON object, an event or an object within one: these fields and no others.
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    A journal is read by msgspec, which trusts it; what is told is validated by pydantic, with the limits in the types.
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """How pydantic validates it: as an object with the fields of the class, of which it is then made."""
+        hints = get_type_hints(cls, include_extras=True)
+        fields = {}
+        for field in msgspec.structs.fields(cls):
+            inner = handler.generate_schema(hints[field.name])
+            if field.default not in (msgspec.NODEFAULT, None):
+                inner = core_schema.with_default_schema(inner, default=field.default)
+            fields[field.name] = core_schema.typed_dict_field(inner, required=field.required)
+        told = core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+        made = core_schema.no_info_after_validator_function(lambda valid: cls(**valid), told)
+        made["ref"] = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
+        return made
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Its JSON Schema, described by its docstring."""
+        told = handler(schema)
+        handler.resolve_ref_schema(told)["description"] = cleandoc(cls.__doc__ or "")
+        return told
+
+
+class SalesEvent(Shape, frozen=True, kw_only=True):
+    """A fact about selling, in the past tense. Facts are added, never edited."""
 
     TYPE: ClassVar[str]
     """Its name on the wire. Spelled out, because it must outlive the class name."""
@@ -50,8 +81,7 @@ class SalesEvent:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimensioned(SalesEvent):
+class Dimensioned(SalesEvent, frozen=True, kw_only=True):
     """An event that may say whose it is and where it belongs."""
 
     rep_id: RepId | None = None
@@ -63,11 +93,8 @@ class Dimensioned(SalesEvent):
     segment: Annotated[Name, Field(examples=["enterprise"])] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(Shape, frozen=True, kw_only=True):
     """Who to talk to. Personal throughout."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: Annotated[Detail, Field(examples=["Li Na"])] | None = None
     email: Annotated[Detail, Field(examples=["li.na@example.com"])] | None = None

@@ -5,8 +5,9 @@ sentence that names the field, what is wrong with it and what is allowed.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -59,7 +60,6 @@ class _Form:
 
     event: type[SalesEvent]
     urn: str
-    validate: Callable[[dict[str, Any]], SalesEvent]
     read: Callable[[bytes], Any]
     names: tuple[str, ...]
     defaults: dict[str, Any]
@@ -76,12 +76,17 @@ def _form(event: type[SalesEvent]) -> _Form:
     return _Form(
         event=event,
         urn=schema_urn(event),
-        validate=TypeAdapter(event).validator.validate_python,
         read=msgspec.json.Decoder(stored).decode,
         names=names,
         defaults={field.name: field.default for field in known if field.default is not None},
         money=tuple(name for name in ("amount", "cost") if name in names),
     )
+
+
+@cache
+def _validator(event: type[SalesEvent]) -> Callable[[dict[str, Any]], SalesEvent]:
+    """Made when it is first needed: who only reads a journal needs none."""
+    return TypeAdapter(event).validator.validate_python
 
 
 _FORMS: Final = {event.TYPE: _form(event) for event in EVENTS}
@@ -246,7 +251,7 @@ def _valid(told: dict[str, Any], form: _Form) -> tuple[SalesEvent, dict[str, Any
     if version < form.event.VERSION:
         data = _upcast_told(form, version, data)
     try:
-        valid = form.validate(data)
+        valid = _validator(form.event)(data)
     except ValidationError as error:
         raise InvalidEvent(*refusal(error.errors(include_url=False)[0], form.event)) from None
     if misfit := valid.misfit():
@@ -296,7 +301,7 @@ def _bare(value: Any) -> Any:
         return value
     if isinstance(value, list):
         return [_bare(item) for item in value]
-    return _present(value, [field.name for field in fields(value)])
+    return _present(value, value.__struct_fields__)
 
 
 def _digest(form: _Form, at_ms: int, content: dict[str, Any], assumed: bool) -> bytes:
@@ -320,11 +325,11 @@ def _settle_money(data: SalesEvent, content: dict[str, Any], names: tuple[str, .
             content[name] = minor_text(content[name], named or currency)
         except ValueError as error:
             raise InvalidEvent(f"data.{name}", str(error)) from None
-        object.__setattr__(data, name, content[name])
+        msgspec.structs.force_setattr(data, name, content[name])
     if named is not None or not amounts:
         return False
     content["currency"] = currency
-    object.__setattr__(data, "currency", currency)
+    msgspec.structs.force_setattr(data, "currency", currency)
     return True
 
 

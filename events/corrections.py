@@ -1,6 +1,5 @@
 """Corrections: taking back what never happened, in the open."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
@@ -9,8 +8,7 @@ from events.base import SalesEvent
 from events.words import Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventVoided(SalesEvent):
+class EventVoided(SalesEvent, frozen=True, kw_only=True):
     """The named event never happened. The past is restated, and both clocks show when that was learned.
 
     A voiding cannot itself be voided: tell the fact again under a new id.

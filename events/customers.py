@@ -1,6 +1,5 @@
 """Customers: who they are, and whether they stay."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
@@ -9,8 +8,7 @@ from events.base import Contact, SalesEvent
 from events.words import CustomerId, Name, Personal, Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerUpdated(SalesEvent):
+class CustomerUpdated(SalesEvent, frozen=True, kw_only=True):
     """Something about the customer became known or changed. What is absent stays as it was."""
 
     TYPE: ClassVar[str] = "customer.updated"
@@ -24,8 +22,7 @@ class CustomerUpdated(SalesEvent):
     segment: Annotated[Name, Field(examples=["enterprise"])] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerChurned(SalesEvent):
+class CustomerChurned(SalesEvent, frozen=True, kw_only=True):
     """The customer left."""
 
     TYPE: ClassVar[str] = "customer.churned"
@@ -37,8 +34,7 @@ class CustomerChurned(SalesEvent):
     reason: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerReturned(SalesEvent):
+class CustomerReturned(SalesEvent, frozen=True, kw_only=True):
     """A customer who had left came back. A purchase brings one back, too."""
 
     TYPE: ClassVar[str] = "customer.returned"

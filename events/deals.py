@@ -1,6 +1,5 @@
 """Deals: one chance to sell, from its first stage to won or lost."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
@@ -11,8 +10,7 @@ from events.words import Currency, CustomerId, Date, DealId, LeadId, Money, Name
 Pipeline = Annotated[Name, Field(examples=["default"])]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealCreated(Dimensioned):
+class DealCreated(Dimensioned, frozen=True, kw_only=True):
     """A chance to sell was opened."""
 
     TYPE: ClassVar[str] = "deal.created"
@@ -30,8 +28,7 @@ class DealCreated(Dimensioned):
     expected_close: Date | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealStageMoved(SalesEvent):
+class DealStageMoved(SalesEvent, frozen=True, kw_only=True):
     """The deal went to another stage, forward or back."""
 
     TYPE: ClassVar[str] = "deal.stage_moved"
@@ -44,8 +41,7 @@ class DealStageMoved(SalesEvent):
     from_stage: Annotated[Stage, Field(examples=["qualified"])] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealUpdated(Dimensioned):
+class DealUpdated(Dimensioned, frozen=True, kw_only=True):
     """Something about the deal changed: its amount, owner, dates … What is absent stays as it was."""
 
     TYPE: ClassVar[str] = "deal.updated"
@@ -65,8 +61,7 @@ class DealUpdated(Dimensioned):
     """Overrides the stage's probability for this deal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealWon(Dimensioned):
+class DealWon(Dimensioned, frozen=True, kw_only=True):
     """The customer signed. A deal never created before is created by it."""
 
     TYPE: ClassVar[str] = "deal.won"
@@ -82,8 +77,7 @@ class DealWon(Dimensioned):
     customer_id: CustomerId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealLost(SalesEvent):
+class DealLost(SalesEvent, frozen=True, kw_only=True):
     """The customer decided against it."""
 
     TYPE: ClassVar[str] = "deal.lost"
@@ -96,8 +90,7 @@ class DealLost(SalesEvent):
     competitor: Annotated[Name, Field(examples=["Other Corp"])] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealReopened(SalesEvent):
+class DealReopened(SalesEvent, frozen=True, kw_only=True):
     """A closed deal is open again. The win or loss is taken back at this moment, as a credit note does."""
 
     TYPE: ClassVar[str] = "deal.reopened"

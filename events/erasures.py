@@ -1,6 +1,5 @@
 """Erasures: what is held of a person was destroyed, and that it was is told for good."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
@@ -13,8 +12,7 @@ KINDS: Final[tuple[str, ...]] = get_args(Kind)
 """Whom personal fields can be about."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectErased(SalesEvent):
+class SubjectErased(SalesEvent, frozen=True, kw_only=True):
     """The personal fields of everything told about this subject were destroyed, and those told later are not kept.
 
     It holds nothing personal and moves no number. `salestream erase` tells it; it is refused from anybody else.

@@ -1,15 +1,17 @@
 """What the fields of an event are, read from their types: refusals, samples, schema and catalogue build on it."""
 
 import ast
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cache
 from inspect import cleandoc, get_annotations, getsource
 from itertools import pairwise
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
+import msgspec
 from pydantic.fields import FieldInfo
 
+from events.base import Shape
 from events.words import Allowed, Personal
 
 NO_EXAMPLE = object()
@@ -33,6 +35,11 @@ class EventField:
     """The class of the object, or of the objects in the list, that it holds."""
 
 
+def is_shape(shape: Any) -> TypeGuard[type[Shape]]:
+    """Whether this is the class of an event, or of an object within one."""
+    return isinstance(shape, type) and issubclass(shape, Shape)
+
+
 def fields_of(shape: type) -> tuple[EventField, ...]:
     """The fields of an event, or of an object within one: its own, the common dimensions, ``attributes``."""
     return _fields_of(shape)
@@ -40,9 +47,9 @@ def fields_of(shape: type) -> tuple[EventField, ...]:
 
 @cache
 def _fields_of(shape: type) -> tuple[EventField, ...]:
-    assert is_dataclass(shape)
+    assert is_shape(shape)
     hints = get_type_hints(shape, include_extras=True)
-    present = {field.name: field.default for field in fields(shape)}
+    present = {field.name: field.default for field in msgspec.structs.fields(shape)}
     nearest = dict.fromkeys(name for owner in shape.__mro__ for name in get_annotations(owner))
     return tuple(_field(name, hints[name], present[name]) for name in nearest if name in present)
 
@@ -50,7 +57,7 @@ def _fields_of(shape: type) -> tuple[EventField, ...]:
 def meanings(shape: type) -> dict[str, str]:
     """What is written below the fields of an event in the source text: field to sentences."""
     found: dict[str, str] = {}
-    for owner in reversed([base for base in shape.__mro__ if is_dataclass(base)]):
+    for owner in reversed([base for base in shape.__mro__ if is_shape(base)]):
         (tree,) = ast.parse(getsource(owner)).body
         assert isinstance(tree, ast.ClassDef)
         for line, below in pairwise(tree.body):
@@ -64,12 +71,12 @@ def _field(name: str, hint: Any, default: Any) -> EventField:
     marks: list[Any] = []
     base = _unwrapped(hint, marks)
     allowed = next((mark for mark in reversed(marks) if isinstance(mark, Allowed)), None) or _derived(base)
-    inner = next((part for part in (base, *get_args(base)) if is_dataclass(part) and isinstance(part, type)), None)
+    inner = next((part for part in (base, *get_args(base)) if is_shape(part)), None)
     examples = [mark.examples[0] for mark in marks if isinstance(mark, FieldInfo) and mark.examples]
     return EventField(
         name=name,
-        required=default is MISSING,
-        default=None if default is MISSING else default,
+        required=default is msgspec.NODEFAULT,
+        default=None if default is msgspec.NODEFAULT else default,
         personal=Personal() in marks or any(field.personal for field in (fields_of(inner) if inner else ())),
         allowed=allowed.words,
         word=allowed.word,
@@ -95,8 +102,8 @@ def _derived(base: Any) -> Allowed:
         return Allowed(", ".join(get_args(base)))
     if base is bool:
         return Allowed("true or false")
-    assert is_dataclass(base), f"{base} in a field: add Allowed(…), so that a refusal can say what is allowed"
-    return Allowed("an object with " + ", ".join(field.name for field in fields(base)))
+    assert is_shape(base), f"{base} in a field: add Allowed(…), so that a refusal can say what is allowed"
+    return Allowed("an object with " + ", ".join(base.__struct_fields__))
 
 
 def _derived_example(base: Any) -> Any:
@@ -104,6 +111,6 @@ def _derived_example(base: Any) -> Any:
         return get_args(base)[0]
     if base is bool:
         return False
-    if is_dataclass(base) and isinstance(base, type):
+    if is_shape(base):
         return {field.name: field.example for field in fields_of(base)}
     return NO_EXAMPLE

@@ -1,14 +1,12 @@
 """Leads: someone who might buy."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
 from events.base import Contact, Dimensioned, SalesEvent
 from events.words import CustomerId, LeadId, Personal, Reason, Score
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeadCreated(Dimensioned):
+class LeadCreated(Dimensioned, frozen=True, kw_only=True):
     """Someone showed interest. The clock of speed-to-lead and sales cycle starts."""
 
     TYPE: ClassVar[str] = "lead.created"
@@ -21,8 +19,7 @@ class LeadCreated(Dimensioned):
     contact: Annotated[Contact, Personal()] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeadQualified(SalesEvent):
+class LeadQualified(SalesEvent, frozen=True, kw_only=True):
     """Sales accepted the lead as worth working on."""
 
     TYPE: ClassVar[str] = "lead.qualified"
@@ -34,8 +31,7 @@ class LeadQualified(SalesEvent):
     score: Score | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeadDisqualified(SalesEvent):
+class LeadDisqualified(SalesEvent, frozen=True, kw_only=True):
     """Sales turned the lead away."""
 
     TYPE: ClassVar[str] = "lead.disqualified"

@@ -1,6 +1,5 @@
 """Orders: goods or services sold, with or without a deal behind them."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
@@ -9,8 +8,7 @@ from events.base import Dimensioned, SalesEvent
 from events.words import Currency, CustomerId, DealId, Money, OrderId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderPlaced(Dimensioned):
+class OrderPlaced(Dimensioned, frozen=True, kw_only=True):
     """An order came in. With a ``deal_id`` it fulfils that deal and adds no revenue of its own."""
 
     TYPE: ClassVar[str] = "order.placed"
@@ -28,8 +26,7 @@ class OrderPlaced(Dimensioned):
     deal_id: DealId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRefunded(SalesEvent):
+class OrderRefunded(SalesEvent, frozen=True, kw_only=True):
     """Money of an order was given back, all or part of it."""
 
     TYPE: ClassVar[str] = "order.refunded"

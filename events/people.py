@@ -1,6 +1,5 @@
 """People: who sells for whom, and what they learn."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
@@ -9,8 +8,7 @@ from events.base import SalesEvent
 from events.words import Name, Personal, RepId, ScaleMax, Score, beyond
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepAssigned(SalesEvent):
+class RepAssigned(SalesEvent, frozen=True, kw_only=True):
     """A rep belongs to this team, region and manager from now on. A full statement: what is absent is none."""
 
     TYPE: ClassVar[str] = "rep.assigned"
@@ -25,8 +23,7 @@ class RepAssigned(SalesEvent):
     manager_id: Annotated[Name, Field(examples=["rep-1"])] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepLeft(SalesEvent):
+class RepLeft(SalesEvent, frozen=True, kw_only=True):
     """A rep is in place no longer. What still closes under the name counts for the last team."""
 
     TYPE: ClassVar[str] = "rep.left"
@@ -37,8 +34,7 @@ class RepLeft(SalesEvent):
     rep_id: RepId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingCompleted(SalesEvent):
+class TrainingCompleted(SalesEvent, frozen=True, kw_only=True):
     """A rep finished a course."""
 
     TYPE: ClassVar[str] = "training.completed"

@@ -1,18 +1,16 @@
 """Planning: targets, exchange rates, pipelines and calendars. Whatever moves a number is an event."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from events.base import SalesEvent
+from events.base import SalesEvent, Shape
 from events.words import Allowed, Currency, Date, Name, Period, Probability, Quantity, Rate, Stage, TimeZone
 
 Days = Annotated[list[Date], Field(max_length=1000), Allowed('a list of at most 1000 dates, such as ["2026-10-01"]')]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetSet(SalesEvent):
+class TargetSet(SalesEvent, frozen=True, kw_only=True):
     """What is to be reached, by when, by whom. A later statement for the same replaces it."""
 
     TYPE: ClassVar[str] = "target.set"
@@ -35,8 +33,7 @@ class TargetSet(SalesEvent):
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FxRateSet(SalesEvent):
+class FxRateSet(SalesEvent, frozen=True, kw_only=True):
     """One unit of ``base`` is worth ``rate`` of ``quote`` from now on."""
 
     TYPE: ClassVar[str] = "fx_rate.set"
@@ -50,19 +47,15 @@ class FxRateSet(SalesEvent):
     period: Period | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageDefinition:
+class StageDefinition(Shape, frozen=True, kw_only=True):
     """One stage of a pipeline: its id, the usual chance to win from it, and its name for people."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     stage: Stage
     probability: Probability | None = None
     name: Annotated[Name, Field(examples=["Proposal"])] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineDefined(SalesEvent):
+class PipelineDefined(SalesEvent, frozen=True, kw_only=True):
     """The stages of a pipeline, in order, from now on."""
 
     TYPE: ClassVar[str] = "pipeline.defined"
@@ -93,8 +86,7 @@ class PipelineDefined(SalesEvent):
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarDefined(SalesEvent):
+class CalendarDefined(SalesEvent, frozen=True, kw_only=True):
     """The tenant's time zone, currency, year and working days. What is absent stays as it was."""
 
     TYPE: ClassVar[str] = "calendar.defined"

@@ -26,7 +26,7 @@ def refusal(error: ErrorDetails, event: type[SalesEvent]) -> tuple[str, str]:
     """The field, and its problem with what is allowed, of an error that pydantic found in the data."""
     path = [part for part in error["loc"] if part != "[key]"]
     name = ".".join(["data", *(shown(str(part)) for part in path)])
-    if error["type"] == "unexpected_keyword_argument":
+    if error["type"] == "extra_forbidden":
         outer = _field(path[:-1], event)
         known = ", ".join(field.name for field in fields_of((outer and outer.inner) or event))
         return name, f"is not a field of {outer.name if outer else event.TYPE}; allowed: {known}"

@@ -1,7 +1,6 @@
 """Some fields of journalled events, read without making the events: for who reads many of one type."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
 import msgspec
@@ -39,8 +38,6 @@ def rows_of(event: type[SalesEvent], names: Iterable[str]) -> Callable[[Sequence
 
 def _row(event: type[SalesEvent], names: Iterable[str]) -> type[msgspec.Struct]:
     hints = get_type_hints(event, include_extras=True)
-    defaults = {field.name: field.default for field in fields(event)}
-    shape: list[Any] = [
-        (name, hints[name]) if defaults[name] is MISSING else (name, hints[name], defaults[name]) for name in names
-    ]
+    defaults = {field.name: field.default for field in msgspec.structs.fields(event)}
+    shape = [(name, hints[name], defaults[name]) for name in names]
     return msgspec.defstruct("Row", shape, kw_only=True, gc=False)

@@ -24,7 +24,8 @@ def schema(type_: str) -> dict[str, Any]:
     meaning, described = meanings(event), {}
     for field in fields_of(event):
         about = [meaning.get(field.name, ""), f"Allowed: {field.allowed}."]
-        described[field.name] = data["properties"][field.name] | {"description": " ".join(about).strip()}
+        shape = {"examples": [field.example]} if field.required else {}
+        described[field.name] = shape | data["properties"][field.name] | {"description": " ".join(about).strip()}
         if field.personal:
             described[field.name]["x-personal"] = True
     return {

@@ -1,6 +1,5 @@
 """Spend: what selling costs."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -13,8 +12,7 @@ MAX_DAYS: Final = 3660
 """The longest period that one spend may pay for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpendRecorded(Dimensioned):
+class SpendRecorded(Dimensioned, frozen=True, kw_only=True):
     """Money was spent on selling, at once or over a period."""
 
     TYPE: ClassVar[str] = "spend.recorded"

@@ -1,6 +1,5 @@
 """Surveys: what customers, colleagues and trainees answered."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
@@ -12,8 +11,7 @@ SCALES: Final = {"csat": "5", "nps": "10", "collaboration": "5", "training": "5"
 """The best possible score of each kind of survey where the answer does not say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurveyAnswered(Dimensioned):
+class SurveyAnswered(Dimensioned, frozen=True, kw_only=True):
     """One person answered one question."""
 
     TYPE: ClassVar[str] = "survey.answered"

@@ -5,6 +5,7 @@ It holds no engine, and loads nothing that it does not need, for it is started a
 
 import gc
 import signal
+import sys
 from array import array
 from collections.abc import Container, Sequence
 from contextlib import suppress
@@ -36,6 +37,7 @@ def help_posting(
 ) -> None:  # fmt: skip
     """A helper's whole life: post its shard of each range and send the tables, until the orders end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it ends it
+    sys.meta_path.insert(0, _WithoutPandas)
     gc.disable()  # facts and lines hold no cycles, and the collector would walk all of them again and again
     with SqliteJournal(path, read_only=True) as journal, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         mine = _Shard(journal, tenant, shard, count)
@@ -53,6 +55,17 @@ def help_posting(
             postings = postings_table(tenant, lines, plain) if lines or plain else None
             pipe.send(("posted", (_bytes(history), _bytes(postings))))
             histories.let_go(ledger.trim())
+
+
+class _WithoutPandas:
+    """Says that there is no pandas. Arrow would load it for its first array, to ask whether it was given a Series, and
+    that takes longer than all else that a helper does to begin."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        """The other finders are asked for everything else."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
 
 
 def as_columns(

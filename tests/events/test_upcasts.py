@@ -1,7 +1,6 @@
 """What was ever told stays readable: golden events for ever, and steps from each version to the next."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -72,8 +71,7 @@ def test_every_golden_event_is_of_a_known_type_and_version() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealLostV3(DealLost):
+class DealLostV3(DealLost, frozen=True, kw_only=True):
     """deal.lost as it might be one day: ``reason`` is called ``cause`` and is told."""
 
     VERSION: ClassVar[int] = 3
