@@ -18,7 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from events.envelope import Entry
 from projections.ledger import Key, Line
 from services.journal.port import Cut
-from services.store.columns import history_table, postings_table
+from services.store.columns import checkpoint_table, history_table, postings_table
 from services.store.port import Applied, StoreError
 from services.store.sets import LEDGER, SCRATCH, Sets
 
@@ -149,14 +149,8 @@ class ClickHouseStore:
 
     def move_checkpoint(self, tenant: str, cut: Cut, lines: int) -> None:
         """Everything up to here is written, and that is how many lines there are."""
-        columns = ["tenant", "position", "recorded_ms", "lines"]
         self._forget(tenant)
-        try:
-            self._client.insert(
-                f"checkpoints{self._suffix}", [[tenant, cut.position, cut.recorded_ms, lines]], column_names=columns
-            )
-        except ClickHouseError as error:
-            raise StoreError(f"the store could not be written: {first_line(error)}") from error
+        self.insert("checkpoints", checkpoint_table(tenant, cut, lines))
         self._checkpoints[tenant], self._line_counts[tenant] = cut, lines
 
     def _forget(self, tenant: str) -> None:
