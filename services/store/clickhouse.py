@@ -4,8 +4,10 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +36,7 @@ def open_chdb(path: Path) -> "ClickHouseStore":
     try:
         path.mkdir(parents=True, exist_ok=True)
         with _engine_is_quiet():
-            client = clickhouse_connect.get_client(interface="chdb", path=str(path))
+            client = _connected(path)
     except (ClickHouseError, RuntimeError, OSError) as error:
         raise StoreError(
             f"the store at {path} cannot be opened ({first_line(error)}); "
@@ -43,10 +45,15 @@ def open_chdb(path: Path) -> "ClickHouseStore":
     try:
         store = ClickHouseStore(client, suffix="")
         store.settle()
+        store.connect = partial(_connected, path)
     except StoreError:
         client.close()  # the engine is the only one of this process, and the next try needs it
         raise
     return store
+
+
+def _connected(path: Path) -> Client:
+    return clickhouse_connect.get_client(interface="chdb", path=str(path))
 
 
 @contextmanager
@@ -70,6 +77,8 @@ class ClickHouseStore:
     """What to do where it cannot be read."""
     renewal = "delete the store folder: the next command makes it anew from the journal"
     """What to do where its tables are of no use."""
+    connect: Callable[[], Client] | None = None
+    """Makes another connection, where one does one thing after the other."""
 
     def __init__(self, client: Client, suffix: str) -> None:
         self._client = client
@@ -80,6 +89,8 @@ class ClickHouseStore:
         """How many lines were written, likewise."""
         self._exchanges = 0
         """How often sets of tables were exchanged; odd while they are."""
+        self._origin = self
+        """Who exchanges sets, where this one only has a connection of its own."""
         self._sets: Final = self._make_sets()
         self._make_tables()
 
@@ -249,6 +260,19 @@ class ClickHouseStore:
         self.drop_scratch()
         return self._with_tables(SCRATCH)
 
+    @contextmanager
+    def apart(self) -> Iterator["ClickHouseStore"]:
+        """The same store for another thread, which then waits for nothing that is written or asked here."""
+        if self.connect is None:
+            yield self
+            return
+        other = copy(self)
+        other._client = self.connect()
+        try:
+            yield other
+        finally:
+            other.close()
+
     def before(self) -> "ClickHouseStore | None":
         """The set that was live before this one; None where it is not kept."""
         self.settle()
@@ -285,7 +309,8 @@ class ClickHouseStore:
 
     def reading(self) -> str | None:
         """What a reader looks at before and after: the same both times, all it read is of one set. None: not now."""
-        return None if self._exchanges % 2 else str(self._exchanges)
+        exchanges = self._origin._exchanges
+        return None if exchanges % 2 else str(exchanges)
 
     def tidy(self) -> None:
         """Merge the lines that a long stretch of writing left in many pieces: questions read one piece faster."""
