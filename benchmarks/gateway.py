@@ -49,12 +49,12 @@ def measured() -> list[str]:
 
 
 def _figures(port: int, bare: float) -> list[str]:
-    singles = _rate(port, [_request(STRUCTURED, _event(n)) for n in range(SINGLES)], SINGLES, CONNECTIONS)
+    singles = _rate(port, [as_request(STRUCTURED, _event(n)) for n in range(SINGLES)], SINGLES, CONNECTIONS)
     bodies = [_array(SINGLES + n * BATCH) for n in range(BATCHES)]
-    batches = _rate(port, [_request(BATCHED, body) for body in bodies], BATCHES * BATCH, 4)
+    batches = _rate(port, [as_request(BATCHED, body) for body in bodies], BATCHES * BATCH, 4)
     _settle(port)
     first = SINGLES + BATCHES * BATCH
-    calm = asyncio.run(_calm(port, [_request(STRUCTURED, _event(first + n)) for n in range(CALM_PER_S * CALM_S)]))
+    calm = asyncio.run(_calm(port, [as_request(STRUCTURED, _event(first + n)) for n in range(CALM_PER_S * CALM_S)]))
     lines = ["| what | events/s | of telling without HTTP |", "|---|---|---|"]
     lines.append(f"| single events over {CONNECTIONS} connections | {singles:,.0f} | {singles / bare:.2f} |")
     lines.append(f"| batches of {BATCH} over 4 connections | {batches:,.0f} | {batches / bare:.2f} |")
@@ -83,7 +83,7 @@ def _array(first: int) -> bytes:
     return b"[" + b",".join(_event(first + n) for n in range(BATCH)) + b"]"
 
 
-def _request(media: str, body: bytes) -> bytes:
+def as_request(media: str, body: bytes) -> bytes:
     head = f"POST /events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
@@ -167,7 +167,7 @@ async def _flood(port: int, requests: list[bytes], connections: int) -> None:
     async def one(part: list[bytes]) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for request in part:
-            await _answered(reader, writer, request)
+            await answered(reader, writer, request)
         writer.close()
 
     await asyncio.gather(*(one(requests[number::connections]) for number in range(connections)))
@@ -181,7 +181,7 @@ async def _calm(port: int, requests: list[bytes]) -> list[float]:
 
     async def one(request: bytes, due: float) -> float:
         reader, writer = await idle.get()
-        await _answered(reader, writer, request)
+        await answered(reader, writer, request)
         idle.put_nowait((reader, writer))
         return loop.time() - due
 
@@ -197,13 +197,14 @@ async def _calm(port: int, requests: list[bytes]) -> list[float]:
     return taken
 
 
-async def _answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+    """The body of the answer. Raises RuntimeError where the events were not taken."""
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 202"):
         raise RuntimeError(f"the gateway answered {head.split(maxsplit=2)[1].decode()}")
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    await reader.readexactly(length)
+    return await reader.readexactly(length)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """From telling an event to a board that shows it: how long, with how many viewers; and how heavy the page is."""
 
 import asyncio
+import multiprocessing
 import tempfile
 import time
+from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +15,7 @@ from benchmarks import screen, work
 from benchmarks.gateway import CALM_PER_S, serving
 from benchmarks.measure import taken
 from benchmarks.telling import tell
+from benchmarks.viewers import Seen, watch
 
 HISTORY: Final = 100_000
 """Events in the books beforehand."""
@@ -21,7 +25,9 @@ _PAGE: Final = (
     "/", "/wall.css", "/icon.svg", "/wall.js", "/state.js", "/words.js", "/tiles.js", "/charts.js", "/receipt.js",
     "/moments.js", "/stream.js", "/echarts.js",
 )  # fmt: skip
-_STREAM: Final = b"GET /api/stream?board=sales HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+_SETTLE_S: Final = 3
+"""How long it may take until every viewer has the last frame, and rest beforehand."""
+_WATCHED_S: Final = SECONDS + 2 * _SETTLE_S
 
 
 def measured(events: int = HISTORY) -> list[str]:
@@ -45,7 +51,7 @@ def _weight(port: int, path: str) -> int:
         return sum(len(part) for part in answer.iter_raw())
 
 
-def _line(viewers: int, told: tuple[list[float], int, int]) -> str:
+def _line(viewers: int, told: tuple[list[float], float, float]) -> str:
     waits, frames, size = told
     middle, late = waits[len(waits) // 2] * 1000, waits[len(waits) * 99 // 100] * 1000
     return (
@@ -53,48 +59,38 @@ def _line(viewers: int, told: tuple[list[float], int, int]) -> str:
     )
 
 
-async def watched(port: int, viewers: int, run: int) -> tuple[list[float], int, int]:
-    """Seconds from sending each event to the frame that has it, sorted; frames and bytes of the viewer who measures."""
-    seen: list[tuple[float, int]] = []
-    size = [0]
-    others = [asyncio.create_task(_watch(port, None, None)) for _ in range(viewers - 1)]
-    measuring = asyncio.create_task(_watch(port, seen, size))
-    while not seen:
-        await asyncio.sleep(0.05)
-    await asyncio.sleep(2)
-    before, bytes_before = len(seen), size[0]
-    told = await tell(port, run, SECONDS)
-    last = max(position for _, position in told)
-    until = time.monotonic() + 30
-    while seen[-1][1] < last and time.monotonic() < until:
-        await asyncio.sleep(0.05)
-    for task in (measuring, *others):
-        task.cancel()
-    await asyncio.gather(measuring, *others, return_exceptions=True)
-    waits, place = [], 0
-    for sent, position in sorted(told, key=lambda each: each[1]):
-        while place < len(seen) - 1 and seen[place][1] < position:
-            place += 1
-        waits.append(seen[place][0] - sent)
-    return sorted(waits), len(seen) - before, size[0] - bytes_before
-
-
-async def _watch(port: int, seen: list[tuple[float, int]] | None, size: list[int] | None) -> None:
-    """Read a stream; who measures notes when which position came."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-    writer.write(_STREAM)
+async def watched(port: int, viewers: int, run: int) -> tuple[list[float], float, float]:
+    """Seconds from sending each event to the frame that has it, of all viewers, sorted; frames and bytes of each."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    watching = context.Process(target=watch, args=(port, viewers, theirs))
+    watching.start()
+    theirs.close()
     try:
-        if seen is None or size is None:
-            while await reader.read(1 << 16):
-                pass
-            return
-        while line := await reader.readline():
-            if line.startswith(b"data: "):
-                position = int(line.partition(b'"position":')[2].partition(b",")[0])
-                seen.append((time.monotonic(), position))
-                size[0] += len(line)
+        ours.recv()
+        await asyncio.sleep(_SETTLE_S)
+        start = time.monotonic()
+        told = await tell(port, run, SECONDS)
+        await asyncio.sleep(_SETTLE_S)
+        ours.send(None)
+        seen, size = ours.recv()
     finally:
-        writer.close()
+        watching.terminate()
+        watching.join()
+    frames = sum(at > start for each in seen for at, _ in each) / viewers
+    last = max(position for _, position in told)
+    if not all(each[-1][1] >= last for each in seen):
+        raise RuntimeError(f"{_SETTLE_S} s after the last event not every viewer has seen it")
+    return sorted(wait for each in seen for wait in _waits(told, each)), frames, size * SECONDS / _WATCHED_S
+
+
+def _waits(told: list[tuple[float, int]], seen: Seen) -> Iterator[float]:
+    """Of one viewer."""
+    place = 0
+    for sent, position in sorted(told, key=itemgetter(1)):
+        while seen[place][1] < position:
+            place += 1
+        yield seen[place][0] - sent
 
 
 if __name__ == "__main__":

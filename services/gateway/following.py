@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from services.journal.port import JournalError
 from services.processor.poster import Poster
+from services.store.columns import postings_table
 from services.store.port import Fenced, StoreError
 from services.workspace import Workspace
 
@@ -70,6 +71,7 @@ class Follower:
         return self._posted.get(tenant)
 
     def _run(self) -> None:
+        postings_table("", [])  # what is imported when it is first used is, before anybody waits for it
         while not self._stopping.is_set():
             start, before = time.monotonic(), sum(self._posted.values())
             self._try()

@@ -39,11 +39,11 @@ def embedded(
 
     With ``past``, a recorded time or a position, it shows what was known then, and takes nothing.
     """
-    follower = Follower(workspace, _others(workspace))
-    beside, door = Beside(lambda: workspace.store), workspace.ingest()
-    told = workspace.settings, workspace.journal, door, keys, host, follower, beside, past
-    with follower, _served(*told, recent=workspace.recent) as made:
-        yield made, follower
+    follower, door = Follower(workspace, _others(workspace)), workspace.ingest()
+    with follower, workspace.store.apart() as asked, workspace.store.apart() as watched:
+        told = workspace.settings, workspace.journal, door, keys, host, follower, Beside(lambda: asked), past
+        with _served(*told, recent=workspace.recent, wall=Beside(lambda: watched)) as made:
+            yield made, follower
 
 
 @contextmanager
@@ -80,19 +80,23 @@ def watching(workspace: Workspace, keys: KeyStore, clock: Clock) -> Iterator[App
 def _served(
     settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
     store: Beside | None, past: str | None = None, *, gate: Gate | None = None, clock: Clock | None = None,
-    recent: Recent | None = None,
+    recent: Recent | None = None, wall: Beside | None = None,
 ) -> Iterator[Application]:  # fmt: skip
+    """``wall``: the store for those who watch, who then do not wait for those who ask."""
     with audited(settings) as audit:
         gate = gate or Gate(keys, open_to(settings, host))
-        yield from _with_audit(settings, journal, ingest, gate, follower, store, past, audit, clock, recent)
+        yield from _with_audit(settings, journal, ingest, gate, follower, store, past, audit, clock, recent, wall)
 
 
 def _with_audit(
     settings: Settings, journal: Journal, ingest: Ingest, gate: Gate, follower: Follower | None,
     store: Beside | None, past: str | None, audit: Audit, clock: Clock | None, recent: Recent | None,
+    wall: Beside | None,
 ) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
-    reader = Reader(store, settings, past, journal.opened, recent) if store is not None else None
+    told = settings, past, journal.opened, recent
+    reader = Reader(store, *told) if store is not None else None
+    watching = Reader(wall, *told) if wall is not None else reader
     receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
     for (system, tenant), digest in receiver.mappings.items() if receiver is not None else ():
         _note_mapping(audit, tenant, system, digest)
@@ -111,15 +115,16 @@ def _with_audit(
         audit=audit,
         reader=reader,
         receiver=receiver,
-        screens=_screens(settings, journal, reader, boards, follower, clock) if reader is not None else None,
+        screens=_screens(settings, journal, watching, boards, follower, clock) if watching is not None else None,
         past=past,
     )
     try:
         yield app(gateway)
     finally:
         batcher.close()
-        if reader is not None:
-            reader.close()
+        for each in {reader, watching}:
+            if each is not None:
+                each.close()
 
 
 def _screens(

@@ -4,8 +4,10 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from events.envelope import Entry
 from projections.ledger import Key, Line
 from services.journal.port import Cut
-from services.store.columns import history_table, postings_table
+from services.store.columns import checkpoint_table, history_table, postings_table
 from services.store.port import Applied, StoreError
 from services.store.sets import LEDGER, SCRATCH, Sets
 
@@ -34,7 +36,7 @@ def open_chdb(path: Path) -> "ClickHouseStore":
     try:
         path.mkdir(parents=True, exist_ok=True)
         with _engine_is_quiet():
-            client = clickhouse_connect.get_client(interface="chdb", path=str(path))
+            client = _connected(path)
     except (ClickHouseError, RuntimeError, OSError) as error:
         raise StoreError(
             f"the store at {path} cannot be opened ({first_line(error)}); "
@@ -43,10 +45,15 @@ def open_chdb(path: Path) -> "ClickHouseStore":
     try:
         store = ClickHouseStore(client, suffix="")
         store.settle()
+        store.connect = partial(_connected, path)
     except StoreError:
         client.close()  # the engine is the only one of this process, and the next try needs it
         raise
     return store
+
+
+def _connected(path: Path) -> Client:
+    return clickhouse_connect.get_client(interface="chdb", path=str(path))
 
 
 @contextmanager
@@ -70,6 +77,8 @@ class ClickHouseStore:
     """What to do where it cannot be read."""
     renewal = "delete the store folder: the next command makes it anew from the journal"
     """What to do where its tables are of no use."""
+    connect: Callable[[], Client] | None = None
+    """Makes another connection, where one does one thing after the other."""
 
     def __init__(self, client: Client, suffix: str) -> None:
         self._client = client
@@ -80,6 +89,8 @@ class ClickHouseStore:
         """How many lines were written, likewise."""
         self._exchanges = 0
         """How often sets of tables were exchanged; odd while they are."""
+        self._origin = self
+        """Who exchanges sets, where this one only has a connection of its own."""
         self._sets: Final = self._make_sets()
         self._make_tables()
 
@@ -149,14 +160,8 @@ class ClickHouseStore:
 
     def move_checkpoint(self, tenant: str, cut: Cut, lines: int) -> None:
         """Everything up to here is written, and that is how many lines there are."""
-        columns = ["tenant", "position", "recorded_ms", "lines"]
         self._forget(tenant)
-        try:
-            self._client.insert(
-                f"checkpoints{self._suffix}", [[tenant, cut.position, cut.recorded_ms, lines]], column_names=columns
-            )
-        except ClickHouseError as error:
-            raise StoreError(f"the store could not be written: {first_line(error)}") from error
+        self.insert("checkpoints", checkpoint_table(tenant, cut, lines))
         self._checkpoints[tenant], self._line_counts[tenant] = cut, lines
 
     def _forget(self, tenant: str) -> None:
@@ -255,6 +260,19 @@ class ClickHouseStore:
         self.drop_scratch()
         return self._with_tables(SCRATCH)
 
+    @contextmanager
+    def apart(self) -> Iterator["ClickHouseStore"]:
+        """The same store for another thread, which then waits for nothing that is written or asked here."""
+        if self.connect is None:
+            yield self
+            return
+        other = copy(self)
+        other._client = self.connect()
+        try:
+            yield other
+        finally:
+            other.close()
+
     def before(self) -> "ClickHouseStore | None":
         """The set that was live before this one; None where it is not kept."""
         self.settle()
@@ -291,7 +309,8 @@ class ClickHouseStore:
 
     def reading(self) -> str | None:
         """What a reader looks at before and after: the same both times, all it read is of one set. None: not now."""
-        return None if self._exchanges % 2 else str(self._exchanges)
+        exchanges = self._origin._exchanges
+        return None if exchanges % 2 else str(exchanges)
 
     def tidy(self) -> None:
         """Merge the lines that a long stretch of writing left in many pieces: questions read one piece faster."""

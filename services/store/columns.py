@@ -1,7 +1,11 @@
 """Rows to Arrow columns: the shape in which the engine takes them fastest."""
 
+import sys
 from collections.abc import Sequence
+from functools import cache
+from importlib.abc import MetaPathFinder
 from operator import attrgetter
+from types import ModuleType
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +17,7 @@ from events.rows import Row
 from projections.books.plain import Plain
 from projections.ledger import Line
 from projections.posting import NOWHERE, Dimensions, Posting
+from services.journal.port import Cut
 from services.store.port import Applied
 
 _TYPES: Final = {
@@ -49,6 +54,7 @@ class PlainLines(msgspec.Struct, frozen=True):
 
 def postings_table(tenant: str, lines: Sequence[Line], plain: Sequence[PlainLines] = ()) -> pa.Table:
     """The ``postings`` rows of these lines, and of those that are posted as columns."""
+    _look_for_no_pandas()
     parts = [_of_lines(lines), *map(_of_plain, plain)]
     parts = [part for part in parts if part[0]] or parts[:1]
     columns: dict[str, Any] = {"tenant": _constant(tenant, sum(length for length, _ in parts))}
@@ -98,7 +104,7 @@ def _of_plain(plain: PlainLines) -> _Part:
 
 def _array(name: str, values: Sequence[Any]) -> Any:
     if name == "local":
-        return pa.array(values, pa.bool_()).cast(pa.uint8())
+        return pa.array(list(map(int, values)), pa.uint8())
     return pa.array(values, _TYPES[name])
 
 
@@ -114,6 +120,7 @@ def _column(rows: Sequence[Any], name: str) -> list[Any]:
 
 def history_table(tenant: str, applied: Sequence[Applied], plain: Sequence[PlainLines] = ()) -> pa.Table:
     """The ``history`` rows of these events, and of those that are posted as columns."""
+    _look_for_no_pandas()
     entries = [each.entry for each in applied]
     books, parked = [each.book for each in applied], [each.parked for each in applied]
     for each in plain:
@@ -134,6 +141,36 @@ def history_table(tenant: str, applied: Sequence[Applied], plain: Sequence[Plain
             "body": pa.array(_column(entries, "body"), pa.binary()),
         }
     )
+
+
+def checkpoint_table(tenant: str, cut: Cut, lines: int) -> pa.Table:
+    """The ``checkpoints`` row that says how far a ledger goes, and how many lines it has."""
+    told = {"position": pa.uint64(), "recorded_ms": pa.int64(), "lines": pa.uint64()}
+    values = zip(told.items(), (cut.position, cut.recorded_ms, lines), strict=True)
+    return pa.table(
+        {"tenant": _constant(tenant, 1)} | {name: pa.array([value], type_) for (name, type_), value in values}
+    )
+
+
+@cache
+def _look_for_no_pandas() -> None:
+    """pyarrow imports pandas, where it is installed, before it makes its first array: a second in which nobody else
+    has a turn, for something that is not used here. It looks again where somebody asks it for pandas."""
+    if "pandas" not in sys.modules:
+        nowhere = _NoPandas()
+        sys.meta_path.insert(0, nowhere)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(nowhere)
+
+
+class _NoPandas(MetaPathFinder):
+    """Finds that there is none."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
 
 
 def _constant(text: str, length: int) -> Any:

@@ -1,8 +1,8 @@
 """All lines of the entities that changed lately: what follows from one of them is worked out anew from these."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from projections.compute import COLUMNS, Columns
 from projections.ledger import Key
@@ -10,6 +10,12 @@ from services.books import Books
 
 KEEP: Final = 2_000
 """Entities whose lines are kept, for each statement; who changed once is likely to change again soon."""
+ROSTER: Final = 200_000
+"""As long as there are no more names than these, all are known, and who is new need not be looked for."""
+_OF_THESE: Final = (
+    "FROM {postings} WHERE tenant = {tenant:String} AND position <= {cut:UInt64} "
+    "AND measure IN {measures:Array(String)}"
+)
 
 
 class Entities:
@@ -17,6 +23,8 @@ class Entities:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, frozenset[str]], OrderedDict[str, list[Columns]]] = {}
+        self._rosters: dict[tuple[str, frozenset[str]], set[str] | None] = {}
+        """Everybody who has lines; None: they are too many."""
 
     def follow(self, lines: Iterable[Columns], fresh: Iterable[Key]) -> None:
         """Take in all lines between the last cut and the next; ``fresh`` entities have no others.
@@ -30,10 +38,14 @@ class Entities:
             for (column, measures), kept in self._kept.items():
                 if line["measure"] in measures and line[column] in kept:
                     kept[line[column]].append(line)
+            for (column, measures), roster in self._rosters.items():
+                if roster is not None and line["measure"] in measures:
+                    roster.add(line[column])
 
     def forget(self) -> None:
         """Not all new lines are known."""
         self._kept.clear()
+        self._rosters = {key: None for key, roster in self._rosters.items() if roster is None}
 
     def lines(
         self, books: Books, position: int, column: str, measures: frozenset[str], names: Sequence[str]
@@ -44,19 +56,23 @@ class Entities:
         kept = self._kept.setdefault(key, OrderedDict())
         if missing := [name for name in names if name not in kept]:
             kept.update((name, []) for name in missing)
-            told = {"tenant": books.tenant, "cut": position, "measures": sorted(measures), "names": missing}
-            found = books.query(
-                f"SELECT {', '.join(COLUMNS)} FROM {{postings}} WHERE tenant = {{tenant:String}} "
-                f"AND position <= {{cut:UInt64}} AND measure IN {{measures:Array(String)}} "
-                f"AND {column} IN {{names:Array(String)}}",
-                told,
-            )
-            for row in found:
-                line = dict(zip(COLUMNS, row, strict=True))
-                kept[line[column]].append(line)
+            told = {"tenant": books.tenant, "cut": position, "measures": sorted(measures)}
+            roster = self._roster(books, key, told)
+            if roster is None or (missing := [name for name in missing if name in roster]):
+                columns = ", ".join(COLUMNS)
+                sql = f"SELECT {columns} {_OF_THESE} AND {column} IN {{names:Array(String)}}"
+                for row in books.query(sql, told | {"names": missing}):
+                    line = dict(zip(COLUMNS, row, strict=True))
+                    kept[line[column]].append(line)
         for name in names:
             kept.move_to_end(name)
         every = [line for name in names for line in kept[name]]
         while len(kept) > max(KEEP, len(names)):
             kept.popitem(last=False)
         return every
+
+    def _roster(self, books: Books, key: tuple[str, frozenset[str]], told: Mapping[str, Any]) -> set[str] | None:
+        if key not in self._rosters:
+            rows = books.query(f"SELECT DISTINCT {key[0]} {_OF_THESE} LIMIT {ROSTER + 1}", told)
+            self._rosters[key] = {name for (name,) in rows} if len(rows) <= ROSTER else None
+        return self._rosters[key]

@@ -13,7 +13,7 @@ LOOK_MS: Final = 60_000
 
 
 class Pulse:
-    """The health of one tenant's books. In the reader's thread only."""
+    """The health of one tenant's books. Threads may share it: at worst two look at the laws at a time."""
 
     def __init__(self, journal: Journal, tenant: str) -> None:
         self._journal = journal
