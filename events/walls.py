@@ -1,6 +1,5 @@
 """Walls: what a company decides about how its people are shown."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, WithJsonSchema
@@ -14,8 +13,7 @@ not at all."""
 NAMES: Final[tuple[Names, ...]] = get_args(Names)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WallDefined(SalesEvent):
+class WallDefined(SalesEvent, frozen=True, kw_only=True):
     """How the wallboard shows people, of whatever moment, from now on. What is absent stays as it was.
 
     It moves no number. The stricter of it, of the settings and of a board holds.
