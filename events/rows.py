@@ -1,37 +1,42 @@
 """Some fields of journalled events, read without making the events: for who reads many of one type."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, get_type_hints
+from operator import attrgetter
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
 from events.base import SalesEvent
 from events.codec import schema_urn
-from events.envelope import Entry
 
 Row = Any
 """The fields of one event, as attributes."""
 
 
-def rows_of(event: type[SalesEvent], names: Iterable[str]) -> Callable[[Sequence[Entry]], list[Row | None]]:
-    """A reader of journalled events of one type, as rows with these fields only; several times as fast as ``read``.
+def rows_of(event: type[SalesEvent], names: Iterable[str]) -> Callable[[Sequence[bytes]], list[Row | None]]:
+    """A reader of the bodies of journalled events of one type, as rows with these fields only; faster than ``read``.
 
     A row is None where an event is not of the newest version, or not as this version writes it: ``read`` knows what it
     is.
     """
-    urn = schema_urn(event)
-    stored = msgspec.defstruct("Stored", [("data", _row(event, names)), ("dataschema", str)], gc=False)
-    decode = msgspec.json.Decoder(stored).decode
+    stored = msgspec.defstruct(
+        "Stored", [("data", _row(event, names)), ("dataschema", Literal[schema_urn(event)])], gc=False
+    )
+    decoder = msgspec.json.Decoder(stored)
+    data = attrgetter("data")
 
-    def read_rows(entries: Sequence[Entry]) -> list[Row | None]:
-        found: list[Row | None] = []
-        for entry in entries:
-            try:
-                told: Any = decode(entry.body)
-                found.append(told.data if told.dataschema == urn else None)
-            except msgspec.ValidationError:
-                found.append(None)
-        return found
+    def read_one(body: bytes) -> Row | None:
+        try:
+            return data(decoder.decode(body))
+        except msgspec.ValidationError:
+            return None
+
+    def read_rows(bodies: Sequence[bytes]) -> list[Row | None]:
+        try:
+            found = list(map(data, decoder.decode_lines(b"\n".join(bodies))))
+        except msgspec.DecodeError:
+            found = []
+        return found if len(found) == len(bodies) else list(map(read_one, bodies))
 
     return read_rows
 

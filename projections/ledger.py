@@ -5,7 +5,7 @@ its history posts just the lines it adds; any other one posts the difference of 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -108,9 +108,14 @@ class Ledger:
         """This event is voided although it was not told yet."""
         self._voided.add(identity)
 
-    def is_voided(self, identity: Identity) -> bool:
-        """Whether this event was voided, or is voided ahead."""
-        return identity in self._voided
+    @property
+    def voided(self) -> Set[Identity]:
+        """The events that were voided, or are voided ahead."""
+        return self._voided
+
+    def holds(self, key: Key) -> bool:
+        """Whether the history of this entity is in memory."""
+        return key in self._accounts
 
     def trim(self) -> dict[Key, list[int]]:
         """Let go of the entities longest untouched, down to the bound; the positions of each. Call between batches."""

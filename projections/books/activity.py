@@ -1,6 +1,7 @@
 """The books of what happens once: touchpoints, survey answers, trainings. Each event is an entity of its own."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from events.activities import TouchpointLogged
@@ -12,10 +13,9 @@ from projections.posting import NOWHERE, Dimensions, Posting, merged, replace_di
 
 TOUCHPOINT: Final = Plain(
     event=TouchpointLogged,
-    flag="automated",
-    measures=("touchpoint", "touchpoint_automated"),
     dims={name: name for name in (*COMMON, "kind", "direction")}
     | {"lead": "lead_id", "deal": "deal_id", "customer": "customer_id"},
+    made={"measure": (lambda automated: "touchpoint_automated" if automated else "touchpoint", ("automated",))},
 )
 """Measures: ``touchpoint`` (count), or ``touchpoint_automated`` where a machine sent it."""
 
@@ -31,30 +31,50 @@ class TouchpointBook:
         return [TOUCHPOINT.posting(fact)]
 
 
+@lru_cache(4096)
+def _share(kind: str, score: str, scale_max: str | None) -> int:
+    """The share of the best score, in millionths."""
+    share = Decimal(score) / Decimal(scale_max or SCALES[kind])
+    return int((share * 1_000_000).to_integral_value())
+
+
+@lru_cache(4096)
+def _outcome(kind: str, score: str, scale_max: str | None) -> str:
+    """Satisfied from 0.8 of the scale on; promoters from 0.9 on, detractors up to 0.6 (9-10 and 0-6 of 10)."""
+    tenfold, scale = Decimal(score) * 10, Decimal(scale_max or SCALES[kind])
+    if kind == "csat":
+        return "satisfied" if tenfold >= 8 * scale else "dissatisfied"
+    if kind == "nps":
+        return "promoter" if tenfold >= 9 * scale else "detractor" if tenfold <= 6 * scale else "passive"
+    return ""
+
+
+_SCORED: Final = ("kind", "score", "scale_max")
+SURVEY: Final = Plain(
+    event=SurveyAnswered,
+    dims={name: name for name in (*COMMON, "kind")} | {"deal": "deal_id", "customer": "customer_id"},
+    made={
+        "measure": (lambda: "answer", ()),
+        "amount": (_share, _SCORED),
+        "outcome": (_outcome, _SCORED),
+        "respondent": (
+            lambda told, customer, entity: told or customer or entity,
+            ("respondent_id", "customer_id", "entity"),
+        ),
+    },
+)
+"""Measure ``answer`` (count; amount = share of the best score in millionths), by kind and outcome."""
+
+
 class SurveyBook:
-    """Measure ``answer`` (count; amount = share of the best score in millionths), by kind and outcome."""
+    """One answer, by the rule ``SURVEY``."""
 
     __slots__ = ()
 
     def post(self, fact: Fact) -> list[Posting]:
         """The line of this answer."""
-        event = fact.data
-        assert isinstance(event, SurveyAnswered)
-        share = Decimal(event.score) / Decimal(event.scale_max or SCALES[event.kind])
-        dims = merged(NOWHERE, event, customer=event.customer_id, deal=event.deal_id, kind=event.kind)
-        respondent = event.respondent_id or event.customer_id or fact.entity
-        dims = replace_dims(dims, respondent=respondent, outcome=_outcome(event))
-        return [_once("answer", fact, dims, amount=int((share * 1_000_000).to_integral_value()))]
-
-
-def _outcome(event: SurveyAnswered) -> str:
-    """Satisfied from 0.8 of the scale on; promoters from 0.9 on, detractors up to 0.6 (9-10 and 0-6 of 10)."""
-    tenfold, scale = Decimal(event.score) * 10, Decimal(event.scale_max or SCALES[event.kind])
-    if event.kind == "csat":
-        return "satisfied" if tenfold >= 8 * scale else "dissatisfied"
-    if event.kind == "nps":
-        return "promoter" if tenfold >= 9 * scale else "detractor" if tenfold <= 6 * scale else "passive"
-    return ""
+        assert isinstance(fact.data, SurveyAnswered)
+        return [SURVEY.posting(fact)]
 
 
 class TrainingBook:

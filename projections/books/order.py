@@ -4,13 +4,34 @@ Measures: ``order`` (count, amount and cost), or ``fulfilment`` where the order 
 the deal's), ``refund`` (amount) and ``order_returned`` (count, once all of it is refunded).
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from events.envelope import Fact
 from events.orders import OrderPlaced, OrderRefunded
 from events.words import minor
+from projections.books.plain import COMMON, Plain
 from projections.books.worth import Worth, booked, less, worth
 from projections.posting import NOWHERE, Posting, merged
+
+
+def _measure(deal: str | None) -> str:
+    return "fulfilment" if deal else "order"
+
+
+ORDER: Final = Plain(
+    event=OrderPlaced,
+    dims={name: name for name in COMMON} | {"customer": "customer_id", "deal": "deal_id"},
+    made={
+        "measure": (_measure, ("deal_id",)),
+        "amount": (minor, ("amount",)),
+        "cost": (lambda cost: minor(cost) if cost else 0, ("cost",)),
+        "currency": (str, ("currency",)),
+        "since_ms": (int, ("at_ms",)),
+    },
+)
+"""The line of an order that is placed and of which nothing was told before."""
 
 
 class OrderBook:
@@ -42,15 +63,12 @@ class OrderBook:
         return lines + self._return(fact)
 
     def _place(self, fact: Fact, event: OrderPlaced) -> list[Posting]:
-        assert event.currency is not None, "the codec names the currency of every amount"
+        line = ORDER.posting(fact)
         self.dims = merged(self.dims, event, customer=event.customer_id, deal=event.deal_id)
         if event.cost is not None:
-            self.cost, self.cost_currency = minor(event.cost), event.currency
-        line = Posting(
-            measure="fulfilment" if self.dims.deal else "order", at_ms=fact.at_ms, event=fact.position, count=1,
-            dims=self.dims, basis_ms=fact.at_ms, since_ms=fact.at_ms,
-            amount=minor(event.amount), currency=event.currency,
-        )  # fmt: skip
+            self.cost, self.cost_currency = line.cost, line.currency
+        if line.dims != self.dims:
+            line = replace(line, dims=self.dims, measure=_measure(self.dims.deal))
         before, self.placed = self.placed, line
         told, told_before = worth(line.amount, line.currency, self.cost, self.cost_currency), self.booked
         self.booked = told

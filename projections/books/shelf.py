@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from events.envelope import Fact
-from projections.books.activity import TOUCHPOINT, SurveyBook, TouchpointBook, TrainingBook
+from projections.books.activity import SURVEY, TOUCHPOINT, SurveyBook, TouchpointBook, TrainingBook
 from projections.books.customer import CustomerBook
 from projections.books.deal import DealBook
 from projections.books.definition import DefinitionBook
 from projections.books.lead import LeadBook
-from projections.books.order import OrderBook
+from projections.books.order import ORDER, OrderBook
 from projections.books.plain import Plain
 from projections.books.rep import RepBook
 from projections.books.spend import SpendBook
@@ -47,8 +47,9 @@ ALONE: Final = frozenset(
 )
 """Kinds whose every event is an entity of its own: a history of one."""
 
-PLAIN: Final[dict[str, Plain]] = {TOUCHPOINT.event.TYPE: TOUCHPOINT}
-"""Event types that many can be posted of at once, as columns, with the rules of their books."""
+PLAIN: Final[dict[str, Plain]] = {rule.event.TYPE: rule for rule in (TOUCHPOINT, SURVEY, ORDER)}
+"""Event types that many can be posted of at once, as columns, with the rules of their books. Where an entity may have
+more events, that is so of the first one only."""
 
 
 def postings(kind: str, history: Sequence[Fact]) -> list[Posting]:

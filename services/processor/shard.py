@@ -5,30 +5,24 @@ It holds no engine, and loads nothing that it does not need, for it is started a
 
 import gc
 import signal
-import sys
 from array import array
-from collections.abc import Container, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from operator import attrgetter
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
 from events.codec import read
 from events.corrections import EventVoided
-from events.envelope import Entry, Fact
-from events.rows import rows_of
+from events.envelope import Entry, Fact, Place
 from events.vocabulary import BY_TYPE
-from projections.books.shelf import PLAIN
+from projections.books.shelf import ALONE
 from projections.ledger import Identity, Key, Ledger
 from services.journal.sqlite import SqliteJournal
-from services.processor.poster import post_entries, voided_before
+from services.processor.plain import as_columns
+from services.processor.poster import kind_of, post_entries, voided_before
 from services.store.columns import PlainLines, history_table, postings_table
-
-_READERS: Final = {type_: rows_of(rule.event, rule.fields()) for type_, rule in PLAIN.items()}
-"""Readers of the events that are posted as columns."""
 
 
 def help_posting(
@@ -37,7 +31,6 @@ def help_posting(
 ) -> None:  # fmt: skip
     """A helper's whole life: post its shard of each range and send the tables, until the orders end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it ends it
-    sys.meta_path.insert(0, _WithoutPandas)
     gc.disable()  # facts and lines hold no cycles, and the collector would walk all of them again and again
     with SqliteJournal(path, read_only=True) as journal, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         mine = _Shard(journal, tenant, shard, count)
@@ -46,59 +39,20 @@ def help_posting(
         ledger = Ledger(load=histories.load, locate=mine.locate, voided=voided, keep=keep)
         while True:
             low, high = orders.recv()
-            entries, voidings = mine.entries(low, high)
+            places, voidings = mine.places(low, high)
             for identity in voidings:
                 ledger.void_ahead(identity)
-            plain, others = as_columns(ledger, parked, entries)
-            applied, lines = post_entries(ledger, parked, others)
-            history = history_table(tenant, applied, plain) if applied or plain else None
-            postings = postings_table(tenant, lines, plain) if lines or plain else None
+            plain, others = as_columns(ledger, parked, places, is_new=lambda key: histories.is_new(key, ledger))
+            histories.opened(plain)
+            applied, lines = post_entries(ledger, parked, [Entry(tenant, *place) for place in others])
+            history = postings = None
+            if places:
+                reasons = {each.entry.position: each.parked for each in applied if each.parked}
+                history = history_table(tenant, places, [kind_of(place[4]) for place in places], reasons)
+            if lines or plain:
+                postings = postings_table(tenant, lines, plain)
             pipe.send(("posted", (_bytes(history), _bytes(postings))))
             histories.let_go(ledger.trim())
-
-
-class _WithoutPandas:
-    """Says that there is no pandas. Arrow would load it for its first array, to ask whether it was given a Series, and
-    that takes longer than all else that a helper does to begin."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        """The other finders are asked for everything else."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
-def as_columns(
-    ledger: Ledger, parked: Container[Key], entries: Sequence[Entry]
-) -> tuple[list[PlainLines], list[Entry]]:
-    """The entries that can be posted as columns, by their rules, and the others in their order.
-
-    An event that is voided already, waits behind a parked one or is of another version is among the others. Events that
-    are voided by a later one count as told, and so they may be posted before it.
-    """
-    others: list[Entry] = []
-    candidates: dict[str, list[Entry]] = {type_: [] for type_ in PLAIN}
-    for entry in entries:
-        candidates.get(entry.type, others).append(entry)
-    found = []
-    for type_, rule in PLAIN.items():
-        rows = _READERS[type_](candidates[type_])
-        told = list(zip(candidates[type_], rows, strict=True))
-        odd = {entry.subject for entry, row in told if row is None}
-        kind = rule.event.KIND
-        clean = [
-            (entry, row)
-            for entry, row in told
-            if entry.subject not in odd
-            and (kind, entry.subject) not in parked
-            and not ledger.is_voided((entry.source, entry.id))
-        ]
-        if len(clean) < len(told):
-            taken = {entry.position for entry, _ in clean}
-            others += [entry for entry in candidates[type_] if entry.position not in taken]
-        if clean:
-            found.append(PlainLines(rule, *zip(*clean, strict=True)))
-    return found, sorted(others, key=attrgetter("position"))
 
 
 class _Histories:
@@ -113,12 +67,23 @@ class _Histories:
         self._journal = journal
         self._tenant = tenant
         self._start = start
-        self._gone: dict[Key, array[int]] = {}
+        self._gone: dict[Key, Sequence[int]] = {}
 
     def let_go(self, gone: dict[Key, list[int]]) -> None:
         """The helper holds these no more."""
         for key, positions in gone.items():
             self._gone[key] = array("Q", positions)
+
+    def is_new(self, key: Key, ledger: Ledger) -> bool:
+        """Whether nothing was told of this entity before. Of one that the store may know, nobody says so."""
+        return not self._start and key not in self._gone and not ledger.holds(key)
+
+    def opened(self, plain: Iterable[PlainLines]) -> None:
+        """What was posted as columns is not in the ledger's memory: it is loaded where more is told of its entity."""
+        for lines in plain:
+            kind = lines.rule.event.KIND
+            if kind not in ALONE:
+                self._gone.update(((kind, place[6]), (place[0],)) for place in lines.places)
 
     def load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
         """The histories of these entities below the range that is being posted."""
@@ -142,22 +107,20 @@ class _Shard:
         self._shard = shard
         self._count = count
 
-    def entries(self, low: int, high: int) -> tuple[list[Entry], list[Identity]]:
+    def places(self, low: int, high: int) -> tuple[list[Place], list[Identity]]:
         """This helper's entries above ``low`` up to ``high``, and identities that are voided before they are told."""
-        mine: list[Entry] = []
+        found = self._journal.read_shard(self._tenant, low, high, self._shard, self._count)
         ahead: list[Identity] = []
-        for entry in self._journal.read_shard(self._tenant, low, high, self._shard, self._count):
-            about = entry.subject
-            if entry.type == EventVoided.TYPE:
-                void = read(entry).data
-                assert isinstance(void, EventVoided)
-                target = self._find((void.source, void.id), entry.position)
-                about = target.subject if target is not None else about
-                if target is None:
-                    ahead.append((void.source, void.id))
-            if self._is_mine(about):
-                mine.append(entry)
-        return mine, ahead
+        strangers = set()
+        for place in [place for place in found if place[4] == EventVoided.TYPE]:
+            void = read(Entry(self._tenant, *place)).data
+            assert isinstance(void, EventVoided)
+            target = self._find((void.source, void.id), place[0])
+            if target is None:
+                ahead.append((void.source, void.id))
+            if not self._is_mine(target.subject if target is not None else place[6]):
+                strangers.add(place[0])
+        return [place for place in found if place[0] not in strangers] if strangers else found, ahead
 
     def locate(self, identity: Identity, before: int) -> Fact | None:
         """The event of an identity, where it lies before a position."""

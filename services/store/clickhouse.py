@@ -16,6 +16,7 @@ import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from msgspec.structs import astuple
 
 from events.envelope import Entry
 from projections.ledger import Key, Line
@@ -137,7 +138,7 @@ class ClickHouseStore:
             last = applied[-1].entry
             cut = Cut(last.position, last.recorded_ms)
             postings = [postings_table(tenant, lines)] if lines else []
-            self.write_tables(tenant, [history_table(tenant, applied)], postings, cut)
+            self.write_tables(tenant, [_history(tenant, applied)], postings, cut)
 
     def _done(self, tenant: str) -> int:
         """The position up to which this process has written or found everything."""
@@ -241,7 +242,7 @@ class ClickHouseStore:
         part = f"parked {applied[0].entry.position}"
         if lines:
             self._put(tenant, "postings", postings_table(tenant, lines), part)
-        self._put(tenant, "history", history_table(tenant, applied), part)
+        self._put(tenant, "history", _history(tenant, applied), part)
         self._count_lines(tenant)
         told = {"tenant": tenant, "positions": [each.entry.position for each in applied]}
         which = "tenant = {tenant:String} AND position IN {positions:Array(UInt64)} AND parked != ''"
@@ -369,6 +370,12 @@ def _arrow(rows: Any) -> memoryview:
     with pa.ipc.new_file(sink, rows.schema) as writer:
         writer.write_table(rows)
     return memoryview(sink.getvalue())
+
+
+def _history(tenant: str, applied: Sequence[Applied]) -> pa.Table:
+    places = [astuple(each.entry)[1:] for each in applied]
+    parked = {each.entry.position: each.parked for each in applied if each.parked}
+    return history_table(tenant, places, [each.book for each in applied], parked)
 
 
 def as_entry(tenant: str, row: Sequence[Any]) -> Entry:

@@ -1,10 +1,9 @@
 """Rows to Arrow columns: the shape in which the engine takes them fastest."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.abc import MetaPathFinder
-from operator import attrgetter
 from types import ModuleType
 from typing import Any, Final
 
@@ -12,13 +11,12 @@ import msgspec
 import pyarrow as pa
 from msgspec.structs import astuple
 
-from events.envelope import Entry
+from events.envelope import Place
 from events.rows import Row
 from projections.books.plain import Plain
 from projections.ledger import Line
 from projections.posting import NOWHERE, Dimensions, Posting
 from services.journal.port import Cut
-from services.store.port import Applied
 
 _TYPES: Final = {
     "position": pa.uint64(),
@@ -45,11 +43,11 @@ _Part = tuple[int, dict[str, Any]]
 
 
 class PlainLines(msgspec.Struct, frozen=True):
-    """The lines of events that are posted as columns: each event has one, made by the rule from its row."""
+    """The lines of events that are posted as columns: each event has one, made by the rule from what it told."""
 
     rule: Plain
-    entries: Sequence[Entry]
-    rows: Sequence[Row]
+    places: Sequence[Place]
+    told: Sequence[Row]
 
 
 def postings_table(tenant: str, lines: Sequence[Line], plain: Sequence[PlainLines] = ()) -> pa.Table:
@@ -82,19 +80,20 @@ def _fields(rows: Sequence[Any], shape: type[msgspec.Struct]) -> dict[str, Seque
 
 
 def _of_plain(plain: PlainLines) -> _Part:
-    entries, length = plain.entries, len(plain.entries)
-    at_ms = pa.array(_column(entries, "at_ms"), pa.int64())
-    position = pa.array(_column(entries, "position"), pa.uint64())
+    positions, _, _, _, _, at_ms, entities, _ = zip(*plain.places, strict=True)
+    length = len(positions)
+    told = _fields(plain.told, type(plain.told[0])) | {"entity": entities, "at_ms": at_ms}
+    position, at = pa.array(positions, pa.uint64()), pa.array(at_ms, pa.int64())
     columns = {
         "position": position,
         "book": pa.repeat(plain.rule.event.KIND, length),
-        "entity": pa.array(_column(entries, "subject"), pa.string()),
-        "at_ms": at_ms,
+        "entity": pa.array(entities, pa.string()),
+        "at_ms": at,
         "event": position,
         "count": pa.repeat(pa.scalar(1, pa.int64()), length),
-        "basis_ms": at_ms,
+        "basis_ms": at,
     }
-    for name, values in plain.rule.columns(plain.rows).items():
+    for name, values in plain.rule.columns(told, length).items():
         if any(values):
             columns[name] = _array(name, values)
             if columns[name].null_count:
@@ -114,31 +113,23 @@ def _nothing(name: str, length: int) -> Any:
     return pa.repeat(pa.scalar(_EMPTY.get(name, "" if pa.types.is_string(type_) else 0), type_), length)
 
 
-def _column(rows: Sequence[Any], name: str) -> list[Any]:
-    return list(map(attrgetter(name), rows))
-
-
-def history_table(tenant: str, applied: Sequence[Applied], plain: Sequence[PlainLines] = ()) -> pa.Table:
-    """The ``history`` rows of these events, and of those that are posted as columns."""
+def history_table(tenant: str, places: Sequence[Place], books: Sequence[str], parked: Mapping[int, str]) -> pa.Table:
+    """The ``history`` rows of these events, each with its book; ``parked`` are the reasons, by position."""
     _look_for_no_pandas()
-    entries = [each.entry for each in applied]
-    books, parked = [each.book for each in applied], [each.parked for each in applied]
-    for each in plain:
-        entries += each.entries
-        books += [each.rule.event.KIND] * len(each.entries)
+    positions, recorded_ms, sources, ids, types, at_ms, subjects, bodies = zip(*places, strict=True)
     return pa.table(
         {
-            "tenant": _constant(tenant, len(entries)),
+            "tenant": _constant(tenant, len(positions)),
             "book": _words(books),
-            "entity": pa.array(_column(entries, "subject"), pa.string()),
-            "position": pa.array(_column(entries, "position"), pa.uint64()),
-            "recorded_ms": pa.array(_column(entries, "recorded_ms"), pa.int64()),
-            "at_ms": pa.array(_column(entries, "at_ms"), pa.int64()),
-            "source": _words(_column(entries, "source")),
-            "id": pa.array(_column(entries, "id"), pa.string()),
-            "type": _words(_column(entries, "type")),
-            "parked": _words(parked + [""] * (len(entries) - len(applied))),
-            "body": pa.array(_column(entries, "body"), pa.binary()),
+            "entity": pa.array(subjects, pa.string()),
+            "position": pa.array(positions, pa.uint64()),
+            "recorded_ms": pa.array(recorded_ms, pa.int64()),
+            "at_ms": pa.array(at_ms, pa.int64()),
+            "source": _words(sources),
+            "id": pa.array(ids, pa.string()),
+            "type": _words(types),
+            "parked": _words([parked.get(each, "") for each in positions]) if parked else _constant("", len(positions)),
+            "body": pa.array(bodies, pa.binary()),
         }
     )
 
@@ -174,13 +165,11 @@ class _NoPandas(MetaPathFinder):
 
 
 def _constant(text: str, length: int) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), length), pa.array([text]))
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), length), pa.array([text]))
 
 
 def _words(values: Sequence[str]) -> Any:
     """A column in which a few words come again and again."""
-    known = dict.fromkeys(values)
-    if len(known) == 1:
-        indices = pa.repeat(pa.scalar(0, pa.int32()), len(values))
-        return pa.DictionaryArray.from_arrays(indices, pa.array(list(known), pa.string()))
-    return pa.array(values, pa.string()).dictionary_encode()
+    index = {word: number for number, word in enumerate(dict.fromkeys(values))}
+    numbers = pa.array(list(map(index.__getitem__, values)), pa.int32())
+    return pa.DictionaryArray.from_arrays(numbers, pa.array(list(index), pa.string()))
