@@ -46,6 +46,13 @@ class _Account:
         self._kind = kind
         self._book: Book | None = None
 
+    def ends_before(self, fact: Fact) -> bool:
+        """Whether the event comes last in the history."""
+        if not self.history:
+            return True
+        last = self.history[-1]
+        return last.at_ms < fact.at_ms or (last.at_ms == fact.at_ms and last.position <= fact.position)
+
     def post(self, fact: Fact) -> list[Posting]:
         """The lines of an event that comes last. Raises Unpostable, and then the account is of no more use."""
         if self._book is None:
@@ -81,7 +88,8 @@ class Ledger:
 
     def prefetch(self, keys: Iterable[Key]) -> None:
         """Load the histories of these entities in one go, where they are not in memory."""
-        wanted = list(dict.fromkeys(key for key in keys if key[0] not in ALONE and key not in self._accounts))
+        known = self._accounts
+        wanted = list({key: None for key in keys if key[0] not in ALONE and key not in known})
         found = self._load(wanted) if wanted else {}
         for key in wanted:
             self._put(key, found.get(key, []))
@@ -96,13 +104,13 @@ class Ledger:
 
     def post(self, fact: Fact) -> list[Line]:
         """The lines of this event. Raises Unpostable, and then nothing of it is applied."""
-        if isinstance(fact.data, EventVoided):
+        if type(fact.data) is EventVoided:
             return self._void(fact, (fact.data.source, fact.data.id))
-        if (fact.source, fact.id) in self._voided:
+        if self._voided and (fact.source, fact.id) in self._voided:
             return []
         if fact.kind in ALONE:
-            return self._lines(fact, fact, _posted(BOOKS[fact.kind](), fact))
-        return self._lines(fact, fact, self._apply(fact))
+            return _lines(fact, fact, _posted(BOOKS[fact.kind](), fact))
+        return _lines(fact, fact, self._apply(fact))
 
     def void_ahead(self, identity: Identity) -> None:
         """This event is voided although it was not told yet."""
@@ -134,9 +142,8 @@ class Ledger:
     def _apply(self, fact: Fact) -> list[Posting]:
         key = fact.kind, fact.entity
         account = self._account(key)
-        late = bool(account.history) and order(account.history[-1]) > order(fact)
         try:
-            if not late:
+            if account.ends_before(fact):
                 posted = account.post(fact)
                 self._held += 1
                 return posted
@@ -166,24 +173,24 @@ class Ledger:
             rest = [known for known in account.history if known.position != voided.position]
             posted = self._restate(key, account, rest)
         self._voided.add(target)
-        return self._lines(fact, voided, posted)
+        return _lines(fact, voided, posted)
 
     def _account(self, key: Key) -> _Account:
         if key not in self._accounts:
             self.prefetch([key])
+        account = self._accounts[key]
         self._accounts.move_to_end(key)
-        return self._accounts[key]
+        return account
 
     def _put(self, key: Key, history: list[Fact]) -> None:
         kept = [fact for fact in history if (fact.source, fact.id) not in self._voided] if history else []
         self._accounts[key] = _Account(key[0], kept)
         self._held += len(kept)
 
-    @staticmethod
-    def _lines(cause: Fact, about: Fact, posted: list[Posting]) -> list[Line]:
-        return [
-            Line(cause.position, number, about.kind, about.entity, posting) for number, posting in enumerate(posted)
-        ]
+
+def _lines(cause: Fact, about: Fact, posted: list[Posting]) -> list[Line]:
+    position, kind, entity = cause.position, about.kind, about.entity
+    return [Line(position, number, kind, entity, posting) for number, posting in enumerate(posted)]
 
 
 _FAILURES: Final = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)

@@ -17,20 +17,19 @@ class LeadBook:
 
     def __init__(self) -> None:
         self.dims = NOWHERE
-        self.done: frozenset[str] = frozenset()
+        self.done: tuple[str, ...] = ()
 
     def post(self, fact: Fact) -> list[Posting]:
         """The lines that this event adds."""
         event = fact.data
-        customer = event.customer_id if isinstance(event, LeadCreated) else None
+        customer = event.customer_id if type(event) is LeadCreated else None
         self.dims = merged(self.dims, event, lead=fact.entity, customer=customer)
         lines = [] if self.done else [self._line(fact, "lead_created")]
-        match event:
-            case LeadQualified() if "lead_qualified" not in self.done:
-                lines.append(self._line(fact, "lead_qualified"))
-            case LeadDisqualified() if "lead_disqualified" not in self.done:
-                lines.append(self._line(fact, "lead_disqualified", event.reason or ""))
-        self.done |= {line.measure for line in lines}
+        if type(event) is LeadQualified and "lead_qualified" not in self.done:
+            lines.append(self._line(fact, "lead_qualified"))
+        elif type(event) is LeadDisqualified and "lead_disqualified" not in self.done:
+            lines.append(self._line(fact, "lead_disqualified", event.reason or ""))
+        self.done += tuple(line.measure for line in lines)
         return lines
 
     def _line(self, fact: Fact, measure: str, reason: str = "") -> Posting:

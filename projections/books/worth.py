@@ -27,6 +27,9 @@ def less(after: Worth, before: Worth) -> Worth:
 
 def booked(line: Posting, told: Worth) -> list[Posting]:
     """The line in each currency; what it counts stands in the first."""
+    if len(told) == 1:
+        ((currency, (amount, cost)),) = told.items()
+        return [replace(line, amount=amount, cost=cost, currency=currency)]
     return [
         replace(line, count=0 if place else line.count, amount=amount, cost=cost, currency=currency)
         for place, (currency, (amount, cost)) in enumerate(told.items())

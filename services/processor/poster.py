@@ -122,7 +122,8 @@ def kind_of(type_: str) -> str:
 
 def post_entries(ledger: Ledger, parked: set[Key], entries: Sequence[Entry]) -> tuple[list[Applied], list[Line]]:
     """What came of each entry, and all lines. ``parked`` entities grow by those that could not be posted."""
-    keys = [(kind_of(entry.type), entry.subject) for entry in entries]
+    kinds = {type_: kind_of(type_) for type_ in {entry.type for entry in entries}}
+    keys = [(kinds[entry.type], entry.subject) for entry in entries]
     ledger.prefetch(keys)
     applied: list[Applied] = []
     lines: list[Line] = []
@@ -130,7 +131,7 @@ def post_entries(ledger: Ledger, parked: set[Key], entries: Sequence[Entry]) -> 
         key, reason = own, ""
         try:
             fact = read(entry)
-            if fact.kind == EventVoided.KIND:
+            if type(fact.data) is EventVoided:
                 key = ledger.about(fact)
             if key in parked:
                 reason = f"waits behind an earlier parked event of {key[0]} {key[1]}"

@@ -10,7 +10,7 @@ from projections.ledger import Key, Line
 from services.journal.port import Cut
 
 
-class Applied(msgspec.Struct, frozen=True):
+class Applied(msgspec.Struct, frozen=True, gc=False):
     """A journalled event and what came of it."""
 
     entry: Entry
