@@ -67,18 +67,29 @@ def _limits() -> str:
 
 
 def _shared(wanted: Columns) -> str:
-    """Wins, and whether two reps or more owned the deal or were in touch about it until it was won."""
+    """Wins, and whether two reps or more owned the deal or were in touch about it until it was won.
+
+    ``second_ms`` is when the second one came to it. A deal passes into the hands of those whose lines enter a stage or
+    take its place; that a line leaves says nothing of that. Only where something was restated lines are put together.
+    """
     columns = _named(wanted, "at_ms", "event", "book", "entity", "count", "until_ms", "basis_ms", "deal")
     wins = f"FROM {{postings}} WHERE {KNOWN} AND measure = 'won' AND count != 0 AND {IN_RANGE}"
     hands = f"""
-        SELECT deal AS of_deal, rep_id, at_ms FROM {{postings}}
-        WHERE {KNOWN} AND measure IN ('created', 'pipeline', 'won', 'touchpoint') AND rep_id != '' AND count != 0
+        SELECT deal, rep_id, min(count) < 0 AS restated, groupArray(at_ms) AS moments, groupArray(event) AS events,
+            groupArray(count) AS counts
+        FROM {{postings}} WHERE {KNOWN} AND rep_id != '' AND count != 0
+            AND (measure IN ('created', 'touchpoint') OR (measure = 'pipeline' AND outcome IN ('entered', 'changed'))
+                OR (measure = 'won' AND outcome = ''))
             AND deal != '' AND deal IN (SELECT deal {wins})
-        GROUP BY deal, rep_id, at_ms, event, measure HAVING sum(count) > 0"""
-    reps = f"SELECT of_deal, groupUniqArray((rep_id, at_ms)) AS hands FROM ({hands}) GROUP BY of_deal"
+        GROUP BY deal, rep_id"""
+    counted = "arraySum((b, f, n) -> if(b = a AND f = e, n, 0), moments, events, counts) > 0"
+    stood = f"if(restated, arrayFilter((a, e) -> {counted}, moments, events), moments)"
+    reps = f"SELECT deal AS of_deal, {stood} AS stood FROM ({hands}) WHERE notEmpty(stood)"
     return f"""
-        SELECT w.*, length(arrayDistinct(arrayMap(x -> x.1, arrayFilter(x -> x.2 <= until_ms, hands)))) > 1 AS shared
-        FROM (SELECT {columns} {wins}) AS w LEFT JOIN ({reps}) AS h ON w.deal = h.of_deal"""
+        SELECT w.*, h.of_deal != '' AND second_ms <= until_ms AS shared
+        FROM (SELECT {columns} {wins}) AS w LEFT ANY JOIN (
+            SELECT of_deal, arraySort(groupArray(arrayMin(stood)))[2] AS second_ms FROM ({reps})
+            GROUP BY of_deal HAVING count() > 1) AS h ON w.deal = h.of_deal"""
 
 
 CLOSING: Final = Source(
