@@ -1,14 +1,16 @@
 """The wallboard over HTTP: the page, its boards, single frames, and the stream of frames."""
 
+import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from projections.question import BadQuestion
 from services.books import Books
@@ -19,7 +21,7 @@ from services.gateway.problems import Problem, unavailable
 from services.gateway.reading import answers, parameters, read, refused, told
 from services.keys.port import KeysError
 from services.wallboard.board import Board
-from services.wallboard.stream import PING_S, Screens, TooMany
+from services.wallboard.stream import GZIP, PING_S, Screen, Screens, TooMany, Viewer
 
 _encode: Final = msgspec.json.Encoder().encode
 _POLICY: Final = (
@@ -113,19 +115,48 @@ async def stream(gateway: Gateway, caller: Caller, request: Request) -> Response
             return False
         return True
 
-    frames = _while(may, screen.frames())
-    return StreamingResponse(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    zipped = "gzip" in request.headers.get("accept-encoding", "")
+    return _Frames(screen, may, zipped)
 
 
-async def _while(may: Callable[[], bool], frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The frames as long as who watches may: looked up anew now and then, for a key can be revoked."""
-    looked_ms = now_ms()
-    async for frame in frames:
-        if now_ms() - looked_ms > PING_S * 1000:
-            if not may():
-                return
-            looked_ms = now_ms()
-        yield frame
+class _Frames(Response):
+    """The frames of a screen as server-sent events, one write each, as long as who watches listens and may.
+
+    Whether one may is looked up anew now and then, for a key can be revoked.
+    """
+
+    def __init__(self, screen: Screen, may: Callable[[], bool], zipped: bool) -> None:
+        headers = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
+        super().__init__(headers=headers | {"Cache-Control": "no-store", "Vary": "Accept-Encoding"})
+        del self.headers["content-length"]
+        if zipped:
+            self.headers["Content-Encoding"] = "gzip"
+        self._screen, self._may, self._zipped = screen, may, zipped
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        viewer = self._screen.join(zipped=self._zipped)
+        leaving = asyncio.create_task(_left(receive, viewer))
+        looked_ms, head = now_ms(), GZIP if self._zipped else b""
+        try:
+            while (told := await viewer.next()) is not None:
+                if now_ms() - looked_ms > PING_S * 1000:
+                    if not self._may():
+                        break
+                    looked_ms = now_ms()
+                await send({"type": "http.response.body", "body": head + told, "more_body": True})
+                head = b""
+        finally:
+            viewer.leave()
+            leaving.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _left(receive: Receive, viewer: Viewer) -> None:
+    """Let a viewer go whose line is cut."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    viewer.leave()
 
 
 def _screens(gateway: Gateway) -> Screens:

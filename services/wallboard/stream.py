@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -50,7 +51,7 @@ class Picture:
         self.number = 0
         self._head = b""
         self._tiles: list[tuple[int, bytes]] = []
-        self._told: dict[int, bytes] = {}
+        self._told: dict[tuple[int, bool], bytes] = {}
 
     def take(self, frame: dict[str, Any]) -> None:
         """The next frame."""
@@ -61,15 +62,73 @@ class Picture:
         self._head = _encode(frame)[:-1]
         self._told.clear()
 
-    def told(self, seen: int) -> bytes:
-        """The server-sent event for who has seen a frame: what changed since; all of it, where that is none (0)."""
-        if seen not in self._told:
-            tiles = b",".join(
-                b'"%d":%s' % (place, tile) for place, (changed, tile) in enumerate(self._tiles) if changed > seen
-            )
-            name = b"change" if seen else b"frame"
-            self._told[seen] = b'id: %d\nevent: %s\ndata: %s,"tiles":{%s}}\n\n' % (self.number, name, self._head, tiles)
-        return self._told[seen]
+    def told(self, seen: int, zipped: bool) -> bytes:
+        """The server-sent event for who has seen a frame: what changed since; all of it, where that is none (0).
+
+        It is made and compressed once, for all who have seen the same.
+        """
+        key = seen, zipped
+        if key not in self._told:
+            self._told[key] = deflated(self.told(seen, False)) if zipped else self._changed(seen)
+        return self._told[key]
+
+    def _changed(self, seen: int) -> bytes:
+        tiles = b",".join(
+            b'"%d":%s' % (place, tile) for place, (changed, tile) in enumerate(self._tiles) if changed > seen
+        )
+        name = b"change" if seen else b"frame"
+        return b'id: %d\nevent: %s\ndata: %s,"tiles":{%s}}\n\n' % (self.number, name, self._head, tiles)
+
+
+GZIP: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+"""The head of a gzip stream (RFC 1952). What follows are deflated pieces, and no end: the stream has none."""
+
+
+def deflated(told: bytes) -> bytes:
+    """A piece of a deflated stream that refers to none before it, so that it fits into everybody's (RFC 1951)."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(told) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
+_STILL: Final = b": still here\n\n"
+_STILL_ZIPPED: Final = deflated(_STILL)
+
+
+class Viewer:
+    """Who watches a screen, and up to which frame. Who is slow misses frames, and gets what they changed at once."""
+
+    def __init__(self, screen: "Screen", zipped: bool) -> None:
+        self._screen = screen
+        self._zipped = zipped
+        self._seen = 0
+        self._waiting: asyncio.Future[bool] | None = None
+        self._gone = False
+
+    async def next(self) -> bytes | None:
+        """What is to be sent next: a frame, or a comment where none came for a while; None: that was all."""
+        picture = self._screen.picture
+        if picture.number == self._seen and not self._gone:
+            self._waiting = asyncio.get_running_loop().create_future()
+            is_new = await self._waiting
+            if not is_new and not self._gone:
+                return _STILL_ZIPPED if self._zipped else _STILL
+            picture = self._screen.picture
+        if self._gone or picture.number == self._seen:
+            return None
+        told, self._seen = picture.told(self._seen, self._zipped), picture.number
+        return told
+
+    def wake(self, is_new: bool) -> None:
+        """There is a new frame, or time to say that there is none."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(is_new)
+
+    def leave(self) -> None:
+        """Watch no more."""
+        self._gone = True
+        self._screen.viewers.discard(self)
+        self.wake(False)
 
 
 class Screen:
@@ -79,50 +138,40 @@ class Screen:
         self._ask = ask
         self._tenant = tenant
         self._framer = framer
-        self._picture = Picture()
-        self._changed = asyncio.Condition()
-        self.watching = 0
+        self.picture = Picture()
+        self.viewers: set[Viewer] = set()
         self._making: asyncio.Task[None] | None = None
         self._ended = False
+        self._said_s = 0.0
+        """When something was sent to all."""
 
-    async def frames(self) -> AsyncIterator[bytes]:
-        """The frames as server-sent events: all of the latest at once, then what changes; a comment where nothing
-        does. Who is slow misses frames, and gets all that they changed with the next."""
-        self.watching += 1
+    @property
+    def watching(self) -> int:
+        """How many watch."""
+        return len(self.viewers)
+
+    def join(self, *, zipped: bool = False) -> Viewer:
+        """Somebody who watches from now on, until leaving. ``zipped``: gets pieces of a deflated stream."""
+        viewer = Viewer(self, zipped)
+        if self._ended:
+            viewer.leave()
+            return viewer
+        self.viewers.add(viewer)
         if self._making is None:
             self._making = asyncio.create_task(self._make())
-        seen = 0
-        try:
-            while not self._ended:
-                if not await self._wait_beyond(seen):
-                    yield b": still here\n\n"
-                    continue
-                if self._picture.number == seen:
-                    return
-                told, seen = self._picture.told(seen), self._picture.number
-                yield told
-        finally:
-            self.watching -= 1
+        return viewer
 
     async def end(self) -> None:
         """Let everybody go who watches."""
         self._ended = True
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def _wait_beyond(self, seen: int) -> bool:
-        """Wait for another frame than the one seen; False where none came for a while."""
-        try:
-            async with asyncio.timeout(PING_S), self._changed:
-                await self._changed.wait_for(lambda: self._ended or self._picture.number != seen)
-        except TimeoutError:
-            return False
-        return True
+        for viewer in self.viewers.copy():
+            viewer.leave()
 
     async def _make(self) -> None:
         """Make frames as long as anybody watches."""
         known, made_s = -1, 0.0
-        while self.watching and not self._ended:
+        self._said_s = time.monotonic()
+        while self.viewers:
             rung = self._ask.bell.next()
             try:
                 position = await self._ask.position(self._tenant)
@@ -131,19 +180,21 @@ class Screen:
                     told = await self._ask.frame(self._tenant, self._framer)
                     made_s = time.monotonic()
                     known = told["cut"]["position"]
-                    self._picture.take(told)
-                    await asyncio.sleep(REST * (made_s - start) + await self._hand_out())
+                    self.picture.take(told)
+                    await asyncio.sleep(REST * (made_s - start) + await self._hand_out(is_new=True))
             except (StoreError, JournalError, BadQuestion) as error:
                 _LOG.error("a frame could not be made: %s", error)
                 await asyncio.sleep(_PATIENCE_S)
+            if time.monotonic() - self._said_s > PING_S - self._ask.look_s:
+                await self._hand_out(is_new=False)
             await rung.within(self._ask.look_s)
-        self._making, self._picture = None, Picture()
+        self._making, self.picture = None, Picture()
 
-    async def _hand_out(self) -> float:
-        """Wake all who watch; how long it takes, in seconds, until each has its frame."""
-        start = time.monotonic()
-        async with self._changed:
-            self._changed.notify_all()
+    async def _hand_out(self, *, is_new: bool) -> float:
+        """Wake all who watch; how long it takes, in seconds, until each has what it is told."""
+        start = self._said_s = time.monotonic()
+        for viewer in self.viewers:
+            viewer.wake(is_new)
         for _ in range(2):  # in the first turn they take it, in the second it is sent
             await asyncio.sleep(0)
         return time.monotonic() - start

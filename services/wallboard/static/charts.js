@@ -88,17 +88,35 @@ async function show(place, tile, words, option) {
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", words);
   place.option = option;
+  if (charts.has(place)) return later(place);
   library ??= import("./echarts.js");
   const { init } = await library;
   if (!place.isConnected || place.option !== option) return;
-  let chart = charts.get(place);
-  if (!chart) {
-    chart = init(place);
-    charts.set(place, chart);
-    sizes.observe(place);
+  const chart = init(place);
+  charts.set(place, chart);
+  sizes.observe(place);
+  chart.setOption({ ...option(inks()), animation: !calm.matches && !document.hidden, animationDuration: 500 });
+}
+
+// A chart is drawn as a whole, which takes a good part of a step of the screen: so one in a step, each once in a while,
+// at once where it was calm, and without motion.
+const PACE_MS = 1000;
+const waiting = new Map(); // the places of charts that are to be drawn, and when
+let drawing = 0;
+
+function later(place) {
+  if (!waiting.has(place)) waiting.set(place, (place.drawn ?? 0) + PACE_MS);
+  drawing ||= requestAnimationFrame(drawn);
+}
+
+function drawn(now) {
+  const [place] = [...waiting].find(([, due]) => due <= now) ?? [];
+  if (place) {
+    waiting.delete(place);
+    place.drawn = now;
+    if (place.isConnected) charts.get(place)?.setOption({ ...place.option(inks()), animation: false });
   }
-  const motion = !calm.matches && !document.hidden;
-  chart.setOption({ ...option(inks()), animation: motion, animationDuration: 500, animationDurationUpdate: 400 }, { notMerge: false });
+  drawing = waiting.size ? requestAnimationFrame(drawn) : 0;
 }
 
 const sizes = new ResizeObserver((entries) => {

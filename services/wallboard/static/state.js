@@ -62,9 +62,26 @@ export function svg(tag, attributes, ...inside) {
   return made;
 }
 
+// Writes a text where it is another: a text that is written again is laid out again.
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// Whether an element shows something else than what it is to show; from now on it does.
+export function differs(element, ...told) {
+  const text = JSON.stringify([state.lang, ...told]);
+  const changed = element.told !== text;
+  element.told = text;
+  return changed;
+}
+
 // Brings the children of a list in line with items, by key: what is there stays and is patched, and glides to its place.
 export function keyed(list, items, key, build, patch) {
-  const before = new Map([...list.children].map((child) => [child.dataset.key, child]));
+  const now = [...list.children];
+  if (now.length === items.length && items.every((item, place) => key(item) === now[place].dataset.key)) {
+    return items.forEach((item, place) => patch(now[place], item));
+  }
+  const before = new Map(now.map((child) => [child.dataset.key, child]));
   const places = new Map([...before].map(([name, child]) => [name, child.offsetTop]));
   const after = items.map((item) => {
     const name = key(item);

@@ -1,5 +1,5 @@
 // Tiles drawn with plain elements. Each kind has one function that brings its article in line with what was told.
-import { $, button, calm, keyed, make, state, svg } from "./state.js";
+import { $, button, calm, differs, keyed, make, state, svg, write } from "./state.js";
 import { compared, kpiName, named, short, shown, t, title, when } from "./words.js";
 import { bridge, heat, trend } from "./charts.js";
 import { receipt } from "./receipt.js";
@@ -17,7 +17,8 @@ export function draw(tiles, changed) {
       else main.append(fresh);
       article = fresh;
     } else if (changed && !changed.has(place)) return;
-    article.className = `tile ${tile.kind} w${tile.wide} t${tile.tall}`;
+    const name = `tile ${tile.kind} w${tile.wide} t${tile.tall}`;
+    if (article.className !== name) article.className = name;
     KINDS[tile.kind](article, tile);
   });
   while (main.children.length > tiles.length) main.lastChild.remove();
@@ -30,8 +31,9 @@ function frame(article, heading, aside, ...inside) {
     article.append(make("header", "", h2, make("span", "aside")), ...inside);
     article.parts = inside;
   }
-  article.querySelector("h2").textContent = heading;
-  article.querySelector(".aside").textContent = aside;
+  const [h2, span] = article.firstChild.children;
+  write(h2, heading);
+  write(span, aside);
   return article.parts;
 }
 
@@ -41,15 +43,15 @@ function glide(element, value, unit) {
   const to = value === null ? NaN : Number(value);
   const from = Number(element.dataset.value ?? NaN);
   element.dataset.value = to;
-  const write = (number) => { element.textContent = shown(Number.isNaN(number) ? null : number, unit); };
+  const show = (number) => write(element, shown(Number.isNaN(number) ? null : number, unit));
   cancelAnimationFrame(element.running);
-  if (calm.matches || document.hidden || Number.isNaN(from) || Number.isNaN(to) || from === to) return write(to);
+  if (calm.matches || document.hidden || Number.isNaN(from) || Number.isNaN(to) || from === to) return show(to);
   const start = performance.now();
   const step = (at) => {
     const done = Math.min(1, (at - start) / 450);
-    write(from + (to - from) * (1 - (1 - done) ** 3));
+    show(from + (to - from) * (1 - (1 - done) ** 3));
     if (done < 1) element.running = requestAnimationFrame(step);
-    else element.textContent = shown(value, unit);
+    else write(element, shown(value, unit));
   };
   element.running = requestAnimationFrame(step);
 }
@@ -102,6 +104,7 @@ function number(article, tile) {
   article.tile = tile;
   glide(value, tile.value, tile.unit);
   value.title = `${shown(tile.value, tile.unit, true)} · ${t("Open receipt")}`;
+  if (!differs(below, tile.value, tile.before, tile.course, tile.steps, tile.target)) return;
   below.replaceChildren(delta(tile), ...[tile.course.length > 1 ? spark(tile.course, tile.steps) : null, bullet(tile)].filter(Boolean));
 }
 
@@ -112,11 +115,14 @@ function trended(article, tile) {
   article.tile = tile;
   glide(row.firstChild, tile.value, tile.unit);
   row.firstChild.title = shown(tile.value, tile.unit, true);
-  row.lastChild.replaceChildren(...[delta(tile), bullet(tile)].filter(Boolean));
+  if (differs(row.lastChild, tile.value, tile.before, tile.target)) row.lastChild.replaceChildren(...[delta(tile), bullet(tile)].filter(Boolean));
   trend(chart, tile);
 }
 
-const widthOf = (element, share) => element.style.setProperty("--share", Math.max(0, Math.min(1, share)) || 0);
+function widthOf(element, share) {
+  const width = (Math.max(0, Math.min(1, share)) || 0).toFixed(3);
+  if (element.share !== width) element.style.setProperty("--share", (element.share = width));
+}
 
 // A name: a button where it has a receipt, a plain text where it has none.
 function label(tile, row, text) {
@@ -130,14 +136,14 @@ function listed(article, tile, build, patch, aside = span(tile)) {
   const fresh = !article.parts;
   const [list, note] = frame(article, title(tile), aside, ...(fresh ? [make("ol"), make("p", "quiet")] : []));
   keyed(list, tile.rows, (row) => String(row.of ?? `${row.place ?? ""}${row.name}`), () => build(), (child, row) => patch(child, row));
-  note.textContent = tile.rows.length ? (tile.withheld ? `${tile.withheld} ${t("not shown, too few people")}` : "") : t("no data yet");
+  write(note, tile.rows.length ? (tile.withheld ? `${tile.withheld} ${t("not shown, too few people")}` : "") : t("no data yet"));
 }
 
 function bars(article, tile) {
   const most = Math.max(...tile.rows.map((row) => Math.abs(Number(row.value ?? 0))), 0) || 1;
   const by = tile.by === "stage" ? "" : "ranked";
   listed(article, tile, () => make("li", `bar ${by}`), (line, row) => {
-    line.replaceChildren(label(tile, row, named(row.name)), meter(line), make("span", "amount", shown(row.value, tile.unit)));
+    if (differs(line, row, tile.question)) line.replaceChildren(label(tile, row, named(row.name)), meter(line), make("span", "amount", shown(row.value, tile.unit)));
     widthOf(line, Math.abs(Number(row.value)) / most);
   });
 }
@@ -149,11 +155,12 @@ function leaders(article, tile) {
   listed(article, tile, () => make("li", "bar leader"), (line, row) => {
     const rose = row.rose === null ? t("new entry") : row.rose > 0 ? `▲${row.rose}` : row.rose < 0 ? `▼${-row.rose}` : "";
     const name = row.name === null ? t("(hidden)") : named(row.name);
+    widthOf(line, Number(row.value) / most);
+    if (!differs(line, row, tile.question)) return;
     line.replaceChildren(make("span", "place", String(row.place)), label(tile, row, name),
       make("span", `rose ${row.rose > 0 ? "good" : row.rose < 0 ? "bad" : ""}`, rose), meter(line),
       make("span", "amount", shown(row.value, tile.unit)));
     line.classList.toggle("own", row.own);
-    widthOf(line, Number(row.value) / most);
   });
 }
 
@@ -161,9 +168,10 @@ function funnel(article, tile) {
   const most = Math.max(...tile.rows.map((row) => row.value), 0) || 1;
   listed(article, tile, () => make("li", "bar step"), (line, row) => {
     const share = row.share === null ? "–" : shown(row.share, "ratio");
+    widthOf(line, row.value / most);
+    if (!differs(line, row, tile.question)) return;
     line.replaceChildren(label({ ...tile, unit: "ratio" }, { ...row, value: row.share }, named(row.name)), meter(line),
       make("span", "amount", short(row.value)), make("span", "share", `→ ${share}`));
-    widthOf(line, row.value / most);
   });
 }
 
@@ -191,11 +199,11 @@ function table(article, tile) {
 function wins(article, tile) {
   const [list, note] = frame(article, t("wins"), "", ...(article.parts ? [] : [make("ol"), make("p", "quiet")]));
   keyed(list, tile.wins, (win) => win.deal, () => make("li", "win"), (line, win) => {
-    line.replaceChildren(make("span", "medal", "★"), make("span", "who", make("b", "", win.rep ? named(win.rep) : win.deal),
+    if (differs(line, win)) line.replaceChildren(make("span", "medal", "★"), make("span", "who", make("b", "", win.rep ? named(win.rep) : win.deal),
       make("small", "quiet", [win.rep ? win.deal : "", win.region ?? ""].filter(Boolean).join(" · "))),
       make("span", "amount", `${short(Number(win.amount))} ${win.currency}`));
   });
-  note.textContent = tile.wins.length ? "" : t("no data yet");
+  write(note, tile.wins.length ? "" : t("no data yet"));
 }
 
 function health(article, tile) {

@@ -1,5 +1,5 @@
 // The wallboard: which board, live or as it was known, in which language and theme; and how a TV and a keyboard drive it.
-import { $, asked, enter, get, make, state, store } from "./state.js";
+import { $, asked, enter, get, make, state, store, write } from "./state.js";
 import { locale, named, t, when } from "./words.js";
 import { draw } from "./tiles.js";
 import { redraw, sweep } from "./charts.js";
@@ -36,9 +36,11 @@ function badge(frame) {
   const trust = !health ? [] : [health.counted ? `✓ ${t("books balance")}` : `✗ ${t("books do not balance")}`];
   if (health?.lag > 2500) trust.push(`${health.lag.toLocaleString(locale())} ${t("behind")}`);
   const words = [mark, when(frame.now, frame.zone), `${t("position")} ${frame.cut.position.toLocaleString(locale())}`, frame.currency, ...trust];
-  $("badge").replaceChildren(...words.map((text, place) => make("span", place ? "" : "mark", text)));
+  const spans = $("badge").children;
+  if (spans.length !== words.length) $("badge").replaceChildren(...words.map((text, place) => make("span", place ? "" : "mark", text)));
+  words.forEach((text, place) => write(spans[place], text));
   $("badge").title = `${t("last event")} ${when(frame.cut.recorded, frame.zone)}`;
-  $("moment").textContent = when(frame.live ? frame.now : frame.cut.recorded, frame.zone);
+  write($("moment"), when(frame.live ? frame.now : frame.cut.recorded, frame.zone));
   $("live").hidden = frame.live;
 }
 

@@ -56,8 +56,16 @@ export function named(name) {
   return both ? both[state.lang === "zh" ? 1 : 2] : name;
 }
 
+// Making a format takes far longer than using it.
+const formats = new Map();
+function format(Kind, style) {
+  const key = `${locale()} ${JSON.stringify(style)}`;
+  if (!formats.has(key)) formats.set(key, new Kind(locale(), style));
+  return formats.get(key);
+}
+
 const digits = (value, most, least = 0) =>
-  value.toLocaleString(locale(), { maximumFractionDigits: most, minimumFractionDigits: least });
+  format(Intl.NumberFormat, { maximumFractionDigits: most, minimumFractionDigits: least }).format(value);
 
 // Shortened on the board only: 万 and 亿 in Chinese, K, M and B elsewhere; three digits say enough from afar.
 export function short(value) {
@@ -92,7 +100,7 @@ function grouped(text) {
 export function when(text, zone) {
   if (!text) return "–";
   const style = { dateStyle: "medium", timeStyle: "short", timeZone: zone };
-  return new Date(text).toLocaleString(locale(), style);
+  return format(Intl.DateTimeFormat, style).format(new Date(text));
 }
 
 // How one value stands to another: a share for amounts, points for ratios, the difference for the rest.
