@@ -229,7 +229,10 @@ def _called(node: Node, scope: _Scope) -> Value:
             text = _bound(node.of[0], scope)
             return lambda row: int(text(row) or 0)
         case "bitShiftLeft" | "bitShiftRight", 2:
-            shift, (number, by) = lshift if node.word == "bitShiftLeft" else rshift, (_bound(of, scope) for of in node.of)
+            shift, (number, by) = (
+                lshift if node.word == "bitShiftLeft" else rshift,
+                (_bound(of, scope) for of in node.of),
+            )
             return lambda row: shift(number(row), by(row))
         case "least" | "greatest", 2:
             pick, (left, right) = min if node.word == "least" else max, (_bound(each, scope) for each in node.of)
@@ -239,7 +242,7 @@ def _called(node: Node, scope: _Scope) -> Value:
             return lambda row: steps[max(bisect_right(steps, number(row)) - 1, 0)]
         case "transform", 3 | 4 if node.of[1].kind == node.of[2].kind == "parameter":
             return _transformed(node, scope)
-        case ("arrayExists" | "arrayMap"), _ if node.of[0].kind == "lambda":
+        case (("arrayExists" | "arrayMap"), _) if node.of[0].kind == "lambda":
             each = _each(node, scope)
             return (lambda row: any(each(row))) if node.word == "arrayExists" else (lambda row: list(each(row)))
         case "length", 1:

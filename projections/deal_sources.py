@@ -4,8 +4,6 @@ from typing import Final
 
 from projections.sources import DEAL, IN_RANGE, KNOWN, Columns, Source
 
-_NAMES: Final = ("deal", "stage", "pipeline", "since_ms", "basis_ms")
-
 
 def _named(columns: Columns, *own: str) -> str:
     return ", ".join(dict.fromkeys((*own, *columns)))
@@ -21,49 +19,61 @@ def _closing(wanted: Columns) -> str:
         FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' AND until_ms != 0"""
 
 
+_NEVER: Final = "toInt64(-9000000000000000)"
+_ENDS: Final = f"arraySort(arrayDistinct(arrayConcat([{_NEVER}], {{ends:Array(Int64)}})))"
+_STAGE: Final = "concat(pipeline, char(31), stage)"
+
+
 def _stalled(wanted: Columns) -> str:
     """Lines of the pipeline, with the windows at whose end they stand in their stage longer than 90 % of the finished
-    visits did.
+    visits did; added up.
 
     A line and the one that takes it back share where they stand since when, so they cancel in all windows after both.
-    ``stood`` adds up by these numbers alone, whosever lines they are, and leaves out where nothing is left.
+    Which windows those are depends on no more than between which ends of windows a line lies (``came_ms``), and
+    between which of the moments (``stood_ms``) before which a deal has to have come to a stage to be late at some end.
     """
-    told = _named(wanted, "at_ms", "event", "book", "entity", "count", *_NAMES)
-    stood = f"""
-        SELECT since_ms AS its_since, basis_ms AS its_basis, pipeline, stage, sum(count) AS n, max(at_ms) AS last_ms
-        FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' GROUP BY its_since, its_basis, pipeline, stage"""
-    long = "l >= 0 AND e - 1 - its_since > l AND (n != 0 OR e <= last_ms)"
-    windows = "{places:Array(Int64)}, {ends:Array(Int64)}, longest"
-    long_ones = f"""
-        SELECT its_since, its_basis, of_pipeline, of_stage, arrayFilter((place, e, l) -> {long}, {windows}) AS those
-        FROM ({stood}) AS d INNER JOIN ({_limits()}) AS v ON d.pipeline = v.of_pipeline AND d.stage = v.of_stage
-        WHERE notEmpty(those)"""
+    apart = ("book", "entity") if "event" in wanted else ()
+    told = _named(wanted, "pipeline", "stage", *apart)
+    names = _named(tuple(each.rpartition(" AS ")[2] for each in wanted))
+    alike = "" if apart else "'deal' AS book, '' AS entity, "
+    moments = f"arraySort(arrayDistinct(arrayConcat([{_NEVER}], arrayFlatten(late.2))))"
+    before = f"arrayResize(late.2[indexOf(late.1, {_STAGE})], length({{ends:Array(Int64)}}), {_NEVER})"
     return f"""
-        SELECT p.*, arrayFilter(place -> at_ms < {{ends:Array(Int64)}}[place + 1], those) AS places
-        FROM (SELECT {told} FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline') AS p
-        INNER JOIN ({long_ones}) AS l ON p.since_ms = l.its_since AND p.basis_ms = l.its_basis
-            AND p.pipeline = l.of_pipeline AND p.stage = l.of_stage"""
+        WITH (SELECT (groupArray({_STAGE}), groupArray(before)) FROM ({_limits()})) AS late
+        SELECT {alike}{_named(apart, *([names] if names else []), "count", "began_ms")},
+            arrayFilter((place, e, b) -> came_ms < e AND stood_ms < b, {{places:Array(Int64)}}, {{ends:Array(Int64)}},
+                {before}) AS places
+        FROM (
+            SELECT {told}, roundDown(p.at_ms, {_ENDS}) AS came_ms, roundDown(p.since_ms, {moments}) AS stood_ms,
+                sum(p.count) AS count, sum(p.count * p.since_ms) AS began_ms
+            FROM {{postings}} AS p WHERE {KNOWN} AND measure = 'pipeline' GROUP BY ALL)
+        WHERE count != 0 OR began_ms != 0"""
 
 
 def _limits() -> str:
-    """By stage: the 90th percentile of the visits finished before the end of each window; -1 where none was.
+    """By stage: ``before`` which moment a deal has to have come to it to stand longer, at the end of each window, than
+    the 90th percentile of the visits finished before; none where no visit was.
 
-    Of a visit only its length and how many windows end by its own end (``ended``) are kept; those of a window are
-    counted along the lengths, the shortest first, up to the nearest rank.
+    Of a visit only its length and the last end of a window up to its own (its number) are kept, as one number that
+    orders by length; those taken back come first, so visits stand where the running sum reaches a new height.
     """
+    visit = f"""
+        (at_ms - since_ms) * 131072 + 2 * transform(roundDown(at_ms, {_ENDS}), {_ENDS}, arrayEnumerate({_ENDS}), 0)
+            + (count < 0)"""
     visits = f"""
-        SELECT pipeline, stage, at_ms - since_ms AS visit_ms,
-            toUInt16(arrayCount(e -> e <= at_ms, {{ends:Array(Int64)}})) AS ended
-        FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' AND outcome IN ('moved', 'won', 'lost')
-        GROUP BY pipeline, stage, event, at_ms, since_ms HAVING sum(count) < 0"""
-    ended = "arrayMap(e -> arrayCount(x -> x < e, {ends:Array(Int64)}), {ends:Array(Int64)}) AS places_ended"
-    rank = "arrayFirstIndex(x -> x >= intDiv(9 * n + 9, 10), arrayCumSum(x -> x <= k, ends_by_length))"
+        SELECT pipeline, stage, arraySort(groupArray({visit})) AS every,
+            arrayCumSum(arrayMap(v -> 2 * bitAnd(v, 1) - 1, every)) AS heights,
+            arrayFilter((v, h, n) -> h > 0 AND n = 1, every, heights, arrayEnumerateUniq(heights)) AS stood
+        FROM {{postings}} WHERE {KNOWN} AND measure = 'pipeline' AND outcome IN ('moved', 'won', 'lost') AND count != 0
+        GROUP BY pipeline, stage"""
+    mine = "arrayFilter((l, x) -> x < i, lengths, ended)"
+    longest = f"{mine}[intDiv(9 * length({mine}) + 9, 10)]"
     return f"""
-        SELECT pipeline AS of_pipeline, stage AS of_stage, arraySort(groupArray((visit_ms, ended))) AS visits,
-            visits.1 AS lengths, visits.2 AS ends_by_length,
-            arrayMap((k, n) -> if(n = 0, -1, lengths[{rank}]), {ended},
-                arrayMap(k -> arrayCount(x -> x <= k, ends_by_length), places_ended)) AS longest
-        FROM ({visits}) GROUP BY pipeline, stage"""
+        SELECT pipeline, stage, arrayMap(v -> bitShiftRight(v, 17), stood) AS lengths,
+            arrayMap(v -> toUInt16(bitAnd(bitShiftRight(v, 1), 65535)), stood) AS ended,
+            arrayMap((e, i) -> if(empty({mine}), {_NEVER}, e - 1 - {longest}),
+                {{ends:Array(Int64)}}, arrayMap(e -> indexOf({_ENDS}, e), {{ends:Array(Int64)}})) AS before
+        FROM ({visits})"""
 
 
 def _shared(wanted: Columns) -> str:
@@ -107,6 +117,8 @@ STALLED: Final = Source(
             SELECT pipeline, stage FROM {{postings}}
             WHERE {KNOWN} AND measure = 'pipeline' AND entity IN {{entities:Array(String)}})""",
     lasts="end",
+    adds_up=True,
+    within=True,
 )
 SHARED_WINS: Final = Source(
     "shared_wins",

@@ -193,6 +193,8 @@ class Planner:
 
     def _wanted(self, source: Source) -> tuple[str, ...]:
         """The columns the question needs of this source."""
+        if source.within:
+            return tuple(f"{self._resolved(source, name)} AS told{n}" for n, name in enumerate(self._asked(source)))
         names = ["attributes" if name.startswith("attributes.") else name for name in self._asked(source)]
         names = [name for name in names if name != "currency"]
         if "rep_id" in source.dims and any(name in _ORG for name in names):
@@ -224,6 +226,10 @@ class Planner:
         return f"{rows} LEFT ANY JOIN ({each}) AS c ON r.customer = c.whose"
 
     def _expression(self, source: Source, name: str) -> str:
+        return f"p.told{self._asked(source).index(name)}" if source.within else self._resolved(source, name)
+
+    def _resolved(self, source: Source, name: str) -> str:
+        """What is asked of a line or row ``p``."""
         if name.startswith("attributes."):
             return f"p.attributes[{{key{self._asked(source).index(name)}:String}}]"
         if name in self._of_customer(source):

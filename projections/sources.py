@@ -54,6 +54,8 @@ class Source:
     """The moment whose organisation applies."""
     adds_up: bool = False
     """Its rows are sums, of each event only where ``event`` is wanted."""
+    within: bool = False
+    """What is asked of its rows is worked out where lines, called ``p``, are added up; the columns wanted say how."""
 
 
 def lines(*measures: str, dims: frozenset[str], words: str, also: str = "1", **more: Any) -> Source:
@@ -397,7 +399,14 @@ LEAD_COHORT: Final = Source(
         SELECT DISTINCT book, entity FROM {{postings}}
         WHERE {KNOWN} AND measure IN ('won', 'linked') AND lead IN {{entities:Array(String)}}""",
 )
-ENTRIES: Final = Source("entries", "deals entering a stage, and how far they came", DEAL, ("pipeline", "won", "lost"), _entries, adds_up=True)
+ENTRIES: Final = Source(
+    "entries",
+    "deals entering a stage, and how far they came",
+    DEAL,
+    ("pipeline", "won", "lost"),
+    _entries,
+    adds_up=True,
+)
 VISITS: Final = Source("visits", "finished visits to a stage", DEAL, ("pipeline",), _visits)
 FIRST_PURCHASES: Final = Source(
     "first_purchases",

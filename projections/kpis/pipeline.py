@@ -41,7 +41,7 @@ moved = _flow(
 )
 stalled = count_of("stalled", deal_sources.STALLED, window="point")
 stalled_ms = Part(
-    name="age_ms", source=deal_sources.STALLED, window="point", expression="count * (e - 1 - since_ms)", unit="ms"
+    name="age_ms", source=deal_sources.STALLED, window="point", expression="count * (e - 1) - began_ms", unit="ms"
 )
 
 KPIS: Final = (
