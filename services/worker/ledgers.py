@@ -7,12 +7,13 @@ from typing import Final, Protocol
 
 from events.codec import UnknownEvent, read
 from events.corrections import EventVoided
-from events.envelope import Entry
+from events.envelope import Entry, Place
 from services.journal.kafka import KafkaJournal
-from services.journal.port import Cut, Journal
+from services.journal.port import Cut
+from services.journal.sqlite import SqliteJournal
 from services.kafka.clients import partition_of
-from services.processor.poster import Poster, post_entries
-from services.processor.shard import as_columns
+from services.processor.plain import as_columns
+from services.processor.poster import BATCH, Poster, kind_of, post_entries
 from services.store.clickhouse import ClickHouseStore
 from services.store.columns import history_table, postings_table
 from services.store.port import Fenced, StoreError
@@ -33,7 +34,7 @@ FOLLOWING_PERCENT: Final = 10
 class Counts(Protocol):
     """Who counts what came to the ledger."""
 
-    def posted(self, entries: Sequence[Entry], parked: int) -> None: ...
+    def posted(self, recorded_ms: Sequence[int], parked: int) -> None: ...
     def failed(self, of: str) -> None: ...
 
 
@@ -178,36 +179,52 @@ class _Watched(Poster):
     """
 
     def __init__(
-        self, tenant: str, journal: Journal, store: ClickHouseStore, breaker: Breaker, counts: Counts, keep: int
+        self, tenant: str, journal: SqliteJournal, store: ClickHouseStore, breaker: Breaker, counts: Counts, keep: int
     ) -> None:
         self._breaker = breaker
         self._counts = counts
+        self._mirror = journal
         self._tables = store
         super().__init__(tenant, journal, store, keep=keep)
 
-    def post(self, entries: Sequence[Entry]) -> None:
+    def catch_up(
+        self, progress: Callable[[int], None] | None = None, batch: int = BATCH, upto: int | None = None
+    ) -> int:
+        assert progress is None, "nobody looks on"
+        assert upto is None, "a worker posts all that there is"
+        if self._failed:
+            self._begin()
+        began = self.position
+        while places := self._mirror.read_shard(self.tenant, self.position, self.position + batch, 0, 1):
+            self._post_places(places)
+        return self.position - began
+
+    def _post_places(self, places: Sequence[Place]) -> None:
+        """As ``post``, of the rows of the journal."""
         self._failed = True  # until it is written, what is in memory is ahead of the store
-        self._void_ahead(entries)
-        plain, others = as_columns(self._ledger, self._parked, entries)
-        applied, lines = post_entries(self._ledger, self._parked, others)
-        parked = sum(bool(each.parked) for each in applied)
-        self._breaker.admit(len(entries), parked)
+        self._void_ahead(places)
+        plain, others = as_columns(self._ledger, self._parked, places)
+        applied, lines = post_entries(self._ledger, self._parked, [Entry(self.tenant, *place) for place in others])
+        parked = {each.entry.position: each.parked for each in applied if each.parked}
+        self._breaker.admit(len(places), len(parked))
+        kinds = {type_: kind_of(type_) for type_ in {place[4] for place in places}}
+        history = history_table(self.tenant, places, [kinds[place[4]] for place in places], parked)
         postings = [postings_table(self.tenant, lines, plain)] if lines or plain else []
-        cut = Cut(entries[-1].position, entries[-1].recorded_ms)
-        self._tables.write_tables(self.tenant, [history_table(self.tenant, applied, plain)], postings, cut)
+        cut = Cut(places[-1][0], places[-1][1])
+        self._tables.write_tables(self.tenant, [history], postings, cut)
         self._failed = False
-        self._breaker.note(len(entries), parked)
-        self._counts.posted(entries, parked)
+        self._breaker.note(len(places), len(parked))
+        self._counts.posted([place[1] for place in places], len(parked))
         self.position = cut.position
         self._ledger.trim()
 
-    def _void_ahead(self, entries: Sequence[Entry]) -> None:
+    def _void_ahead(self, places: Sequence[Place]) -> None:
         """Note what is voided before it is told, for columns are posted before the voidings of their batch."""
-        for entry in entries:
-            if entry.type == EventVoided.TYPE and (EventVoided.KIND, entry.subject) not in self._parked:
+        for place in places:
+            if place[4] == EventVoided.TYPE and (EventVoided.KIND, place[6]) not in self._parked:
                 with suppress(UnknownEvent):  # it will be parked
-                    void = read(entry).data
+                    void = read(Entry(self.tenant, *place)).data
                     assert isinstance(void, EventVoided)
                     target = void.source, void.id
-                    if self._locate(target, entry.position) is None:
+                    if self._locate(target, place[0]) is None:
                         self._ledger.void_ahead(target)

@@ -7,7 +7,6 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from events.envelope import Entry
 from services.clock import now_ms
 from services.journal.port import Verdict
 
@@ -71,15 +70,15 @@ class Metrics:
         self._events.labels("refused").inc(refused)
         self._events.labels("passed_over").inc(told - refused - len(outcomes))
 
-    def posted(self, entries: Sequence[Entry], parked: int) -> None:
-        """A batch, of which so many are parked, is in the ledger, and its checkpoint is written."""
+    def posted(self, recorded_ms: Sequence[int], parked: int) -> None:
+        """Events that were recorded at these times, of which so many are parked, are in the ledger."""
         self._written_s = time.monotonic()
-        self._sizes.labels("ledger").observe(len(entries))
-        self._events.labels("applied").inc(len(entries) - parked)
+        self._sizes.labels("ledger").observe(len(recorded_ms))
+        self._events.labels("applied").inc(len(recorded_ms) - parked)
         self._events.labels("parked").inc(parked)
         now = now_ms()
-        for entry in entries:
-            self._latency.observe(max(now - entry.recorded_ms, 0) / 1000)
+        for then in recorded_ms:
+            self._latency.observe(max(now - then, 0) / 1000)
 
     def failed(self, of: str) -> None:
         """A try failed."""
