@@ -1,5 +1,6 @@
 """The journal on Kafka: appended to a topic, read from a mirror of it."""
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -12,16 +13,20 @@ import msgspec
 from services.clock import now_ms as clock_ms
 from services.journal.mirror import Answer, Mirror
 from services.journal.port import Content, Delivery, JournalError, Refused, Verdict, conflict
+from services.kafka.bulk import BulkFailed, BulkWriter
 from services.kafka.clients import Cluster, in_a_sentence
 from services.kafka.deliveries import Deliveries
 from services.kafka.log import Log
-from services.kafka.records import Decision, Origin, Record, Sender, outgoing
+from services.kafka.records import Decision, Origin, Outgoing, Record, Sender, outgoing
 from services.kafka.topics import Names
 from services.kafka.writer import Writer
 from services.sealing.vault import Vault
 
 Telling = tuple[Content | Refused | Decision, Origin | None]
 """Something on its way into the topic, and where in the inbox it was told."""
+Write = Callable[[Sequence[Outgoing]], list[Record]]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class KafkaJournal(Mirror):
@@ -40,6 +45,11 @@ class KafkaJournal(Mirror):
         with ExitStack() as opened:
             log = opened.enter_context(Log(cluster, names.journal))
             self._writer_of_topic: Final = opened.enter_context(closing(Writer(cluster, names.journal, log.partitions)))
+            patience_s = max(cluster.timeout_s / 4, 2.0)
+            self._bulk: Final = opened.enter_context(
+                closing(BulkWriter(cluster, names.journal, log.partitions, patience_s))
+            )
+            self._bulk_works = True
             self._copies: Final = opened.enter_context(closing(Writer(cluster, names.dead_letters, log.partitions)))
             self._deliveries: Final = opened.enter_context(closing(Deliveries(cluster, names.deliveries)))
             super().__init__(path, log, topic_id(cluster, names.journal), vault=vault)
@@ -61,7 +71,7 @@ class KafkaJournal(Mirror):
         Whoever feeds does so in the order of the inbox, and feeds again, from the first one on, what could not be
         written; see Feeder, which knows the origins.
         """
-        answers = self._send(list(told), now_ms)
+        answers = self._send(list(told), now_ms, self._in_bulk)
         return [answer if isinstance(answer, Verdict) else None for answer in answers]
 
     def close_letter(self, tenant: str, number: int, outcome: Literal["retried", "discarded"]) -> None:
@@ -90,7 +100,22 @@ class KafkaJournal(Mirror):
         """As the port says; a delivery goes once all before it in its partition have gone."""
         return self._deliveries.prune(before_ms)
 
-    def _send(self, clear: Sequence[Telling], now_ms: int) -> list[Answer]:
+    def _in_bulk(self, out: Sequence[Outgoing]) -> list[Record]:
+        """Write what was fed. Who does not get through tries again the way that everybody else writes.
+
+        What is written twice then is taken once, by its place in the inbox.
+        """
+        if self._bulk_works:
+            try:
+                return self._bulk.write(out)
+            except BulkFailed as error:
+                self._bulk_works = False
+                _LOG.debug("%s; it is written again", error)
+        written = self._writer_of_topic.write(out)
+        self._bulk_works = True
+        return written
+
+    def _send(self, clear: Sequence[Telling], now_ms: int, write: Write | None = None) -> list[Answer]:
         """Seal, write to the topic, take what was written, and say what became of each."""
         if not clear:
             return []
@@ -104,7 +129,7 @@ class KafkaJournal(Mirror):
         with self._taking:
             self._waiting.update(numbers)
         try:
-            self._take_written(self._writer_of_topic.write(out))
+            self._take_written((write or self._writer_of_topic.write)(out))
             with self._taking:
                 answers = [self._answers[number] for number in numbers]
         finally:

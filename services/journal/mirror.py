@@ -219,7 +219,8 @@ class Mirror(SqliteJournal):
         self._nexts = reached
         for sender, answer in answers:
             if sender.token == self._token and sender.number in self._waiting:
-                self._answers[sender.number] = answer
+                # What was written twice is taken once, and the answer is that of the one.
+                self._answers[sender.number] = self._answers.get(sender.number) if answer is None else answer
 
     def close(self) -> None:
         with self._taking:

@@ -1,11 +1,13 @@
 """Clients of one Kafka cluster, set as a journal needs them: nothing lost, nothing reordered, nothing skipped."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import (
     AuthorizationError,
@@ -72,6 +74,28 @@ class Cluster(msgspec.Struct, frozen=True):
                 request_timeout_ms=max(min(timeout_ms - 200, 30_000), 500),
                 allow_auto_create_topics=False,
             )
+
+    def bulk_producer(self) -> AIOKafkaProducer:
+        """The same promises, of the client that takes finished record batches. Make it within a running event loop."""
+        named = {name: value for name, value in self.security.items() if not name.startswith("ssl_")}
+        return AIOKafkaProducer(
+            **named,
+            bootstrap_servers=self.servers,
+            client_id="salestream",
+            enable_idempotence=True,
+            acks="all",
+            max_batch_size=512 * 1024,
+            request_timeout_ms=min(self.timeout_s, 30) * 1000,
+            ssl_context=self._ssl_context(),
+        )
+
+    def _ssl_context(self) -> ssl.SSLContext | None:
+        if not self.security["security_protocol"].endswith("SSL"):
+            return None
+        context = ssl.create_default_context(cafile=self.security.get("ssl_cafile"))
+        if certificate := self.security.get("ssl_certfile"):
+            context.load_cert_chain(certificate, self.security.get("ssl_keyfile"))
+        return context
 
     def consumer(self) -> KafkaConsumer:
         """Reads partitions that are assigned to it from offsets that are told to it; it belongs to no group.

@@ -2,14 +2,21 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
-from projections.ledger import Line
+from events.codec import UnknownEvent, read
+from events.corrections import EventVoided
+from events.envelope import Entry, Place
 from services.journal.kafka import KafkaJournal
-from services.journal.port import Journal
+from services.journal.port import Cut
+from services.journal.sqlite import SqliteJournal
 from services.kafka.clients import partition_of
-from services.processor.poster import Poster
-from services.store.port import Applied, Fenced, Store, StoreError
+from services.processor.plain import as_columns
+from services.processor.poster import BATCH, Poster, kind_of, post_entries
+from services.store.clickhouse import ClickHouseStore
+from services.store.columns import history_table, postings_table
+from services.store.port import Fenced, StoreError
 from services.worker.breaker import Breaker
 from services.worker.circuits import Circuits
 
@@ -20,12 +27,14 @@ LATEST_S: Final = 2.0
 """So long it is not looked at amid a batch that this worker writes to it, for there it would find mostly that batch."""
 FOLLOWED: Final = 2_000
 """Records of other workers' partitions that are taken into the mirror in one go, when there is time."""
+FOLLOWING_PERCENT: Final = 10
+"""The share of its time that a worker spends on that at most, for else many would each do what all of them do."""
 
 
 class Counts(Protocol):
     """Who counts what came to the ledger."""
 
-    def posted(self, applied: Sequence[Applied]) -> None: ...
+    def posted(self, recorded_ms: Sequence[int], parked: int) -> None: ...
     def failed(self, of: str) -> None: ...
 
 
@@ -35,7 +44,7 @@ class Ledgers:
     All but ``look`` is called from one thread.
 
     What this worker feeds into the journal is in its mirror once the broker has it, and is posted from there;
-    ``writing`` says whether it is feeding something at the moment.
+    ``writing`` says whether it is feeding something at the moment, or will be in the next.
 
     A tenant is taken over in the store at its first write. Whose write is fenced, was taken over from: it is left, or,
     where its partition is still ours, taken back when it is tried again.
@@ -44,7 +53,7 @@ class Ledgers:
     def __init__(
         self,
         journal: KafkaJournal,
-        store: Store,
+        store: ClickHouseStore,
         owned: Callable[[], frozenset[int]],
         breaker: Breaker,
         counts: Counts,
@@ -65,7 +74,7 @@ class Ledgers:
         self._posted: dict[str, int] = {}
         """Up to which position a tenant's ledger is known to be."""
         self._looked_s = 0.0
-        self._followed_s = 0.0
+        self._follow_from_s = 0.0
         self.done: Final[dict[int, tuple[int, int]]] = {}
         """By partition, the journal offset up to which everything is in the ledger, and the time of the record before
         it; 0: unknown. Any thread may read it."""
@@ -109,9 +118,11 @@ class Ledgers:
         has all of it. They do the work of theirs, so that this is nothing to wait for, and is left out under load.
         """
         others = set(range(self._journal.partitions)) - self._owned()
-        if others and time.monotonic() - self._followed_s >= LOOK_S:
+        began = time.monotonic()
+        if others and began >= self._follow_from_s:
             self._journal.follow(others, FOLLOWED)
-            self._followed_s = time.monotonic()
+            took_s = time.monotonic() - began
+            self._follow_from_s = began + max(took_s * 100 / FOLLOWING_PERCENT, LOOK_S)
 
     def look(self, after_s: float = LOOK_S) -> None:
         """Take into the mirror what others have appended to our partitions, if that was not done for so long.
@@ -162,18 +173,58 @@ class Ledgers:
 
 
 class _Watched(Poster):
-    """A poster that the breaker may stop before it writes a batch, and whose batches are counted."""
+    """A poster that the breaker may stop before it writes a batch, and whose batches are counted.
+
+    What can be posted as columns is.
+    """
 
     def __init__(
-        self, tenant: str, journal: Journal, store: Store, breaker: Breaker, counts: Counts, keep: int
+        self, tenant: str, journal: SqliteJournal, store: ClickHouseStore, breaker: Breaker, counts: Counts, keep: int
     ) -> None:
         self._breaker = breaker
         self._counts = counts
+        self._mirror = journal
+        self._tables = store
         super().__init__(tenant, journal, store, keep=keep)
 
-    def _write(self, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
-        parked = sum(bool(each.parked) for each in applied)
-        self._breaker.admit(len(applied), parked)
-        super()._write(applied, lines)
-        self._breaker.note(len(applied), parked)
-        self._counts.posted(applied)
+    def catch_up(
+        self, progress: Callable[[int], None] | None = None, batch: int = BATCH, upto: int | None = None
+    ) -> int:
+        assert progress is None, "nobody looks on"
+        assert upto is None, "a worker posts all that there is"
+        if self._failed:
+            self._begin()
+        began = self.position
+        while places := self._mirror.read_shard(self.tenant, self.position, self.position + batch, 0, 1):
+            self._post_places(places)
+        return self.position - began
+
+    def _post_places(self, places: Sequence[Place]) -> None:
+        """As ``post``, of the rows of the journal."""
+        self._failed = True  # until it is written, what is in memory is ahead of the store
+        self._void_ahead(places)
+        plain, others = as_columns(self._ledger, self._parked, places)
+        applied, lines = post_entries(self._ledger, self._parked, [Entry(self.tenant, *place) for place in others])
+        parked = {each.entry.position: each.parked for each in applied if each.parked}
+        self._breaker.admit(len(places), len(parked))
+        kinds = {type_: kind_of(type_) for type_ in {place[4] for place in places}}
+        history = history_table(self.tenant, places, [kinds[place[4]] for place in places], parked)
+        postings = [postings_table(self.tenant, lines, plain)] if lines or plain else []
+        cut = Cut(places[-1][0], places[-1][1])
+        self._tables.write_tables(self.tenant, [history], postings, cut)
+        self._failed = False
+        self._breaker.note(len(places), len(parked))
+        self._counts.posted([place[1] for place in places], len(parked))
+        self.position = cut.position
+        self._ledger.trim()
+
+    def _void_ahead(self, places: Sequence[Place]) -> None:
+        """Note what is voided before it is told, for columns are posted before the voidings of their batch."""
+        for place in places:
+            if place[4] == EventVoided.TYPE and (EventVoided.KIND, place[6]) not in self._parked:
+                with suppress(UnknownEvent):  # it will be parked
+                    void = read(Entry(self.tenant, *place)).data
+                    assert isinstance(void, EventVoided)
+                    target = void.source, void.id
+                    if self._locate(target, place[0]) is None:
+                        self._ledger.void_ahead(target)

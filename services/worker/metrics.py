@@ -9,7 +9,6 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from services.clock import now_ms
 from services.journal.port import Verdict
-from services.store.port import Applied
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _LATENCY_S: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300, 1800, 7200)
@@ -71,16 +70,15 @@ class Metrics:
         self._events.labels("refused").inc(refused)
         self._events.labels("passed_over").inc(told - refused - len(outcomes))
 
-    def posted(self, applied: Sequence[Applied]) -> None:
-        """A batch is in the ledger, and its checkpoint is written."""
+    def posted(self, recorded_ms: Sequence[int], parked: int) -> None:
+        """Events that were recorded at these times, of which so many are parked, are in the ledger."""
         self._written_s = time.monotonic()
-        self._sizes.labels("ledger").observe(len(applied))
-        parked = sum(bool(each.parked) for each in applied)
-        self._events.labels("applied").inc(len(applied) - parked)
+        self._sizes.labels("ledger").observe(len(recorded_ms))
+        self._events.labels("applied").inc(len(recorded_ms) - parked)
         self._events.labels("parked").inc(parked)
         now = now_ms()
-        for each in applied:
-            self._latency.observe(max(now - each.entry.recorded_ms, 0) / 1000)
+        for then in recorded_ms:
+            self._latency.observe(max(now - then, 0) / 1000)
 
     def failed(self, of: str) -> None:
         """A try failed."""

@@ -32,6 +32,9 @@ from services.worker.steady import Steady
 from services.workspace import Workspace
 
 BEAT_S: Final = 0.25
+GATHER_S: Final = 1.0
+"""While more waits in the inbox than a worker takes in one go, events gather for so long before they are posted: what
+it costs to write a tenant's ledger is nearly the same for a few events and for some thousand."""
 STUCK_S: Final = 15.0
 """An event loop that has not turned for so long is not healthy."""
 
@@ -59,6 +62,7 @@ class Worker:
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises WorkerFailed, and WorkspaceError where the data folder is not ours."""
         self._stop, self._fed = asyncio.Event(), asyncio.Event()
+        self._full_s, self._posted_s = -GATHER_S, 0.0
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
@@ -107,7 +111,7 @@ class Worker:
             self._group.partitions,
             told,
             self._metrics,
-            writing=lambda: not self._inbox_stage.resting,
+            writing=lambda: not self._inbox_stage.resting or self._more_waits(),
             history_events=settings.history_events,
             retry_s=settings.worker_retry_s,
         )
@@ -180,6 +184,8 @@ class Worker:
             self._ledgers.look()  # between two batches, when nothing of ours is on its way
 
         done = await self._inbox_stage.do(feed)
+        if len(records) * 2 >= self._settings.worker_batch:
+            self._full_s = time.monotonic()
         self._fed.set()
         return done
 
@@ -189,8 +195,20 @@ class Worker:
         while going:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._fed.wait(), LOOK_S)
-            self._fed.clear()
-            going = await self._journal_stage.do(self._ledgers.post)
+            if not self._gathers():
+                self._posted_s = time.monotonic()
+                going = await self._journal_stage.do(self._ledgers.post)
+
+    def _gathers(self) -> bool:
+        """Whether more is on its way, and what was fed can wait for it."""
+        fed, feeding = self._fed.is_set(), not self._inbox_stage.resting
+        self._fed.clear()
+        young = time.monotonic() - self._posted_s < GATHER_S
+        return young and self._more_waits() and (fed or feeding) and not self._stop.is_set()
+
+    def _more_waits(self) -> bool:
+        """Whether the inbox has lately given about as much as is taken in one go."""
+        return time.monotonic() - self._full_s < GATHER_S
 
     async def _revoked(self) -> None:
         """A rebalance waits for what runs, so that the next owner does not do it again; but not for an outage."""

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from projections.ledger import Line
 from services.cli.app import main
+from services.journal.port import Cut
 from services.kafka.records import Record
-from services.store.port import Applied
 from services.store.server import ServerStore
 from services.worker.inbox import Inbox, Judged
 from services.worker.ledgers import Ledgers
@@ -64,12 +63,12 @@ def turn_around() -> None:
 
 def lose() -> None:
     """The lines of one event are left out."""
-    write = ServerStore.write
+    write = ServerStore.write_tables
 
-    def losing(store: ServerStore, tenant: str, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
-        write(store, tenant, applied, lines[1:])
+    def losing(store: ServerStore, tenant: str, history: Sequence[Any], postings: Sequence[Any], cut: Cut) -> None:
+        write(store, tenant, history, [table.slice(1) for table in postings], cut)
 
-    _patch(ServerStore, "write", losing)
+    _patch(ServerStore, "write_tables", losing)
 
 
 def double() -> None:
