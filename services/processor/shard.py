@@ -6,7 +6,6 @@ It holds no engine, and loads nothing that it does not need, for it is started a
 import gc
 import signal
 import sys
-from array import array
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -24,6 +23,7 @@ from events.vocabulary import BY_TYPE
 from projections.books.shelf import PLAIN
 from projections.ledger import Identity, Key, Ledger
 from services.journal.sqlite import SqliteJournal
+from services.processor.gone import Gone
 from services.processor.poster import post_entries, voided_before
 from services.store.columns import PlainLines, history_table, postings_table
 
@@ -113,23 +113,22 @@ class _Histories:
         self._journal = journal
         self._tenant = tenant
         self._start = start
-        self._gone: dict[Key, array[int]] = {}
+        self._gone: Final = Gone()
 
     def let_go(self, gone: dict[Key, list[int]]) -> None:
         """The helper holds these no more."""
-        for key, positions in gone.items():
-            self._gone[key] = array("Q", positions)
+        self._gone.put(gone)
 
     def load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
         """The histories of these entities below the range that is being posted."""
         found: dict[Key, list[Entry]] = {}
-        unknown = [key for key in keys if key not in self._gone] if self._start else []
+        gone = self._gone.take(keys)
+        unknown = [key for key in keys if key not in gone] if self._start else []
         if unknown:
             self._pipe.send(("load", unknown))
             found = self._pipe.recv()
-        for key in keys:
-            if positions := self._gone.pop(key, None):
-                found[key] = self._journal.entries(self._tenant, positions)
+        for key, positions in gone.items():
+            found[key] = self._journal.entries(self._tenant, positions)
         return {key: [read(entry) for entry in entries] for key, entries in found.items()}
 
 
