@@ -313,7 +313,7 @@ class ClickHouseStore:
         return None if exchanges % 2 else str(exchanges)
 
     def merge_later(self) -> None:
-        """Leave what is written in its pieces, until ``merge``: on the way it would be merged, and written, over again."""
+        """Leave what is written in its pieces until ``merge``: on the way it would be written again and again."""
         for table in ("postings", "history"):
             self._command(f"SYSTEM STOP MERGES {{{table}}}", {})
 
