@@ -16,6 +16,8 @@ from services.workspace import Workspace
 
 EVENTS_PER_REP: Final = 4_930
 """What the simulated company tells for each rep in two years, roughly."""
+SOME_REFUSED: Final = (0, 3)
+"""How ``ingest`` ends: of what the simulated company tells, some is refused."""
 ROUNDS: Final = 25
 """How often each KPI is asked."""
 
@@ -33,10 +35,14 @@ def simulate(path: Path, events: int) -> int:
 
 def ingest(data: Path, path: Path) -> None:
     """Validate, journal and post a file: the command, as a user runs it."""
-    command = [str(Path(sys.executable).with_name("salestream")), "--data", str(data), "--json", "ingest", str(path)]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode not in (0, 3):  # 3: some were refused, as the simulated company has it
+    done = subprocess.run(ingest_command(data, path), stdout=subprocess.DEVNULL, check=False)
+    if done.returncode not in SOME_REFUSED:
         raise RuntimeError(f"salestream ingest ended with {done.returncode}")
+
+
+def ingest_command(data: Path, path: Path) -> list[str]:
+    """Validate, journal and post a file, as a user does it."""
+    return [str(Path(sys.executable).with_name("salestream")), "--data", str(data), "--json", "ingest", str(path)]
 
 
 def rebuild_all(data: Path) -> int:

@@ -77,7 +77,7 @@ class Ledger:
         load: Callable[[Sequence[Key]], dict[Key, list[Fact]]],
         locate: Callable[[Identity, int], Fact | None],
         voided: Iterable[Identity] = (),
-        keep: int = 200_000,
+        keep: int = 100_000,
     ) -> None:
         self._load = load
         self._locate = locate

@@ -200,8 +200,8 @@ def _entries(wanted: Columns) -> str:
     told = {"instants": _INSTANT, "told": _TOLD, "ranks": _rank("stage")} | {f"all_{name}": name for name in names}
     arrays = ", ".join(f"groupArrayIf({each}, {entered}) AS {name}" for name, each in told.items())
     deals = f"""
-        SELECT deal, {arrays}, sumIf(count, measure = 'won') > 0 AS won, sumIf(count, measure != 'pipeline') > 0 AS closed,
-            min(count) < 0 AS restated
+        SELECT deal, {arrays}, sumIf(count, measure = 'won') > 0 AS won,
+            sumIf(count, measure != 'pipeline') > 0 AS closed, min(count) < 0 AS restated
         FROM {{postings}} WHERE {KNOWN} AND count != 0
             AND (measure IN ('won', 'lost') OR (measure = 'pipeline' AND outcome = 'entered'))
         GROUP BY deal"""

@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     ] = 90
     audit_days: Annotated[int, Field(ge=1, le=3650, description="How long it is kept who asked and changed what.")] = 90
     inbox_days: Annotated[int, Field(ge=1, le=3650, description="How long raw input is kept.")] = 30
-    history_events: Annotated[int, Field(ge=1000, description="Events of active entities held in memory.")] = 200_000
+    history_events: Annotated[int, Field(ge=1000, description="Events of active entities held in memory.")] = 100_000
     kafka_prefix: Annotated[
         str, Field(description="What the names of our topics begin with.", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     ] = "salestream"

@@ -28,9 +28,12 @@ from services.store.clickhouse import ClickHouseStore
 
 RANGE: Final = 10_000
 """Positions that are posted in one go."""
-BLOCK: Final = 5 * RANGE
-"""Events that are written in one go, where so many are there: enough for the engine to make a part with a file for each
-column, which it merges several times as fast as a smaller one."""
+BLOCK: Final = 2 * RANGE
+"""Events that are written in one go, where so many are there: as many as the engine still puts into one file. Of more
+it makes a file for each column, which takes half as long again and needs twice the memory."""
+MANY: Final = 250
+"""So many blocks are left as they were written until all is there, and then merged at once. Of more the engine would
+slow down and then refuse to take them: it merges them as it likes."""
 AHEAD: Final = 3
 """Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""
 PAUSE_S: Final = 1.0
@@ -49,7 +52,7 @@ def post_parallel(
     store: ClickHouseStore,
     *,
     workers: int = 2,
-    keep: int = 200_000,
+    keep: int = 100_000,
     progress: Callable[[int], None] | None = None,
     give_way: bool = False,
 ) -> int:
@@ -79,7 +82,7 @@ class ParallelPoster(Closing):
         store: ClickHouseStore,
         *,
         workers: int = 1,
-        keep: int = 200_000,
+        keep: int = 100_000,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._tenant = tenant
@@ -94,6 +97,8 @@ class ParallelPoster(Closing):
         self._crew = _Crew(workers, (journal_path, tenant, self._start, keep // workers, parked, waiting))
         self._desk = _Desk(tenant, self._crew.pipes, store)
         self._cuts: SimpleQueue[Cut | None] = SimpleQueue()
+        self._written = 0
+        """Blocks."""
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writing")
         self._writing = self._thread.submit(self._write_all)
@@ -123,6 +128,16 @@ class ParallelPoster(Closing):
 
     def _write_all(self) -> None:
         """The life of the writing thread."""
+        self._store.merge_later()
+        try:
+            self._write_blocks()
+        finally:
+            self._store.merge()
+        # Where little has come to much, it is not worth writing all of it again.
+        if not self._closing and self._fed - self._start >= max(RANGE, self._start // 4):
+            self._store.tidy()
+
+    def _write_blocks(self) -> None:
         block = _Block()
         while not self._closing and (cut := self._next_cut(block)) is not None:
             block.take(cut, [self._desk.next_tables(pipe) for pipe in self._crew.pipes])
@@ -130,8 +145,6 @@ class ParallelPoster(Closing):
                 self._write(block)
         if not self._closing:
             self._write(block)
-        if not self._closing and self._fed - self._start >= RANGE:
-            self._store.tidy()
 
     def _next_cut(self, block: "_Block") -> Cut | None:
         """The next range that was fed. What was finished before is written where nothing is fed for a while."""
@@ -145,6 +158,9 @@ class ParallelPoster(Closing):
         if cut is None:
             return
         self._store.write_tables(self._tenant, *block.emptied(), cut)
+        self._written += 1
+        if self._written == MANY:
+            self._store.merge()
         if self._progress is not None:
             self._progress(events)
 

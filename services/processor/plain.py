@@ -22,13 +22,18 @@ _source_and_id: Final = itemgetter(2, 3)
 
 
 def as_columns(
-    ledger: Ledger, parked: Iterable[Key], places: Sequence[Place], *, is_new: Callable[[Key], bool] = lambda key: False
+    ledger: Ledger,
+    parked: Iterable[Key],
+    places: Sequence[Place],
+    *,
+    known: Callable[[Iterable[Key]], set[Key]] = set,
 ) -> tuple[list[PlainLines], list[Place]]:
     """The events that can be posted as columns, by their rules, and the others in their order.
 
     An event that is voided already, waits behind a parked one or is of another version is among the others. So is one
-    whose entity has, or may have, others: ``is_new`` says that nothing was told of an entity before these events.
-    Events that are voided by a later one count as told, and so they may be posted before it.
+    whose entity has, or may have, others: ``known`` gives, of some entities, those of which something was told before
+    these events, or may have been. Events that are voided by a later one count as told, and so they may be posted
+    before it.
     """
     others: list[Place] = []
     candidates: dict[str, list[Place]] = {type_: [] for type_ in PLAIN}
@@ -41,7 +46,8 @@ def as_columns(
         kind = rule.event.KIND
         aside = {entity for book, entity in parked if book == kind}
         if kind in _SHARED:
-            aside |= {entity for *_, entity, _ in group if entity in busy or not is_new((kind, entity))}
+            aside |= {entity for *_, entity, _ in group if entity in busy}
+            aside |= {entity for _, entity in known((kind, entity) for *_, entity, _ in group)}
         lines, rest = _lines(rule, group, aside, ledger.voided)
         others += rest
         if lines.places:

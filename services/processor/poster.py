@@ -24,7 +24,7 @@ class Poster:
     """Keeps the ledger of one tenant at the head of its journal. One at a time for each tenant."""
 
     def __init__(
-        self, tenant: str, journal: Journal, store: Store, *, keep: int = 200_000, recent: Recent | None = None
+        self, tenant: str, journal: Journal, store: Store, *, keep: int = 100_000, recent: Recent | None = None
     ) -> None:
         """``recent`` is told what was written."""
         self.tenant = tenant

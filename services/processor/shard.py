@@ -5,11 +5,11 @@ It holds no engine, and loads nothing that it does not need, for it is started a
 
 import gc
 import signal
-from array import array
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
@@ -20,6 +20,7 @@ from events.vocabulary import BY_TYPE
 from projections.books.shelf import ALONE
 from projections.ledger import Identity, Key, Ledger
 from services.journal.sqlite import SqliteJournal
+from services.processor.gone import Gone
 from services.processor.plain import as_columns
 from services.processor.poster import kind_of, post_entries, voided_before
 from services.store.columns import PlainLines, history_table, postings_table
@@ -42,7 +43,7 @@ def help_posting(
             places, voidings = mine.places(low, high)
             for identity in voidings:
                 ledger.void_ahead(identity)
-            plain, others = as_columns(ledger, parked, places, is_new=lambda key: histories.is_new(key, ledger))
+            plain, others = as_columns(ledger, parked, places, known=lambda keys: histories.known(keys, ledger))
             histories.opened(plain)
             applied, lines = post_entries(ledger, parked, [Entry(tenant, *place) for place in others])
             history = postings = None
@@ -67,34 +68,34 @@ class _Histories:
         self._journal = journal
         self._tenant = tenant
         self._start = start
-        self._gone: dict[Key, Sequence[int]] = {}
+        self._gone: Final = Gone()
 
     def let_go(self, gone: dict[Key, list[int]]) -> None:
         """The helper holds these no more."""
-        for key, positions in gone.items():
-            self._gone[key] = array("Q", positions)
+        self._gone.put(gone)
 
-    def is_new(self, key: Key, ledger: Ledger) -> bool:
-        """Whether nothing was told of this entity before. Of one that the store may know, nobody says so."""
-        return not self._start and key not in self._gone and not ledger.holds(key)
+    def known(self, keys: Iterable[Key], ledger: Ledger) -> set[Key]:
+        """Those of these entities of which something was told before, or may have been, for all that is known here."""
+        asked = set(keys)
+        return asked if self._start else {key for key in asked if ledger.holds(key)} | self._gone.known(asked)
 
     def opened(self, plain: Iterable[PlainLines]) -> None:
         """What was posted as columns is not in the ledger's memory: it is loaded where more is told of its entity."""
         for lines in plain:
             kind = lines.rule.event.KIND
             if kind not in ALONE:
-                self._gone.update(((kind, place[6]), (place[0],)) for place in lines.places)
+                self._gone.put({(kind, place[6]): (place[0],) for place in lines.places})
 
     def load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
         """The histories of these entities below the range that is being posted."""
         found: dict[Key, list[Entry]] = {}
-        unknown = [key for key in keys if key not in self._gone] if self._start else []
+        gone = self._gone.take(keys)
+        unknown = [key for key in keys if key not in gone] if self._start else []
         if unknown:
             self._pipe.send(("load", unknown))
             found = self._pipe.recv()
-        for key in keys:
-            if positions := self._gone.pop(key, None):
-                found[key] = self._journal.entries(self._tenant, positions)
+        for key, positions in gone.items():
+            found[key] = self._journal.entries(self._tenant, positions)
         return {key: [read(entry) for entry in entries] for key, entries in found.items()}
 
 

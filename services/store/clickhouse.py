@@ -313,9 +313,20 @@ class ClickHouseStore:
         exchanges = self._origin._exchanges
         return None if exchanges % 2 else str(exchanges)
 
+    def merge_later(self) -> None:
+        """Leave what is written in its pieces until ``merge``: on the way it would be written again and again."""
+        for table in ("postings", "history"):
+            self._command(f"SYSTEM STOP MERGES {{{table}}}", {})
+
+    def merge(self) -> None:
+        """Let the engine merge pieces when it has time, as it does from the start."""
+        for table in ("postings", "history"):
+            self._command(f"SYSTEM START MERGES {{{table}}}", {})
+
     def tidy(self) -> None:
-        """Merge the lines that a long stretch of writing left in many pieces: questions read one piece faster."""
-        self._command("OPTIMIZE TABLE {postings} FINAL", {})
+        """Merge what a long stretch of writing left in many pieces: questions read one piece faster."""
+        for table in ("postings", "history"):
+            self._command(f"OPTIMIZE TABLE {{{table}}} FINAL", {})
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk by table."""

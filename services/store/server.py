@@ -394,6 +394,12 @@ class ServerStore(ClickHouseStore):
     def reading(self) -> str | None:
         return self._sets.reading()
 
+    def merge_later(self) -> None:
+        """A server has its own mind about merges."""
+
+    def merge(self) -> None:
+        """As it does."""
+
     def tidy(self) -> None:
         """A server merges parts by itself, of all tenants, when it has time."""
 

@@ -90,7 +90,9 @@ def columns(
 ) -> tuple[list[PlainLines], list[int]]:
     """The lines of those that are posted as columns, and the positions of the others. ``known`` entities have more."""
     places = [astuple(each)[1:] for each in entries]
-    plain, others = as_columns(books or ledger(), parked or set(), places, is_new=lambda key: key[1] not in known)
+    plain, others = as_columns(
+        books or ledger(), parked or set(), places, known=lambda keys: {key for key in keys if key[1] in known}
+    )
     return plain, [place[0] for place in others]
 
 

@@ -54,6 +54,12 @@ def laws(company: Company) -> dict[str, str]:
     return broken_laws(company.store, company.tenant, company.store.checkpoint(company.tenant))
 
 
+def pieces(company: Company) -> int:
+    """In how many pieces the lines are."""
+    sql = "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = 'postings'"
+    return int(company.store.query(sql, {})[0][0])
+
+
 class TestTheSame:
     """As if posted by one."""
 
@@ -139,6 +145,31 @@ class TestTheSame:
         assert result(new) == result(serial)
         assert laws(new) == {}
 
+    def test_is_merged_at_the_end_and_not_on_the_way(self, company: New, journal_path: Path) -> None:
+        new = company().tell(STORY)
+        seen: list[int] = []
+
+        post_parallel(new.tenant, journal_path, new.store, progress=lambda events: seen.append(pieces(new)))
+
+        assert seen == sorted(seen), "each block adds a piece"
+        assert seen[-1] - seen[0] == len(seen) - 1
+        assert pieces(new) == 1
+
+    def test_of_very_many_pieces_the_engine_merges_some_before(
+        self, company: New, journal_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(parallel, "MANY", 2)
+        new, done = company().tell(STORY), []
+
+        def merge(events: int) -> None:
+            done.append(events)
+            if len(done) == 3:
+                new.store.tidy()  # which the engine refuses while it may not merge
+
+        post_parallel(new.tenant, journal_path, new.store, progress=merge)
+
+        assert sum(done) == len(STORY)
+
     def test_nothing_to_post_is_fine(self, company: New, journal_path: Path) -> None:
         new = company(STORY[:10])
         assert post_parallel(new.tenant, journal_path, new.store) == 0
@@ -200,6 +231,7 @@ class TestKilled:
             post_parallel(new.tenant, journal_path, new.store, workers=2, keep=0, progress=kill_one)
 
         assert 60 < new.store.checkpoint(new.tenant).position < len(STORY)
+        new.store.tidy()  # it may merge again
         post_parallel(new.tenant, journal_path, new.store, workers=2)
         assert result(new) == serial
         assert laws(new) == {}
