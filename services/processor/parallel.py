@@ -124,6 +124,10 @@ class ParallelPoster(Closing):
         """Wait until all that was fed is written; the number of events. Nothing can be fed after it."""
         self._cuts.put(None)
         self._writing.result()
+        self._crew.end()  # merging takes memory of its own
+        # Where little has come to much, it is not worth writing all of it again.
+        if self._fed - self._start >= max(RANGE, self._start // 4):
+            self._store.tidy()
         return self._fed - self._start
 
     def _write_all(self) -> None:
@@ -133,9 +137,6 @@ class ParallelPoster(Closing):
             self._write_blocks()
         finally:
             self._store.merge()
-        # Where little has come to much, it is not worth writing all of it again.
-        if not self._closing and self._fed - self._start >= max(RANGE, self._start // 4):
-            self._store.tidy()
 
     def _write_blocks(self) -> None:
         block = _Block()
