@@ -31,9 +31,9 @@ RANGE: Final = 10_000
 BLOCK: Final = 2 * RANGE
 """Events that are written in one go, where so many are there: as many as the engine still puts into one file. Of more
 it makes a file for each column, which takes half as long again and needs twice the memory."""
-MANY: Final = 250
-"""So many blocks are left as they were written until all is there, and then merged at once. Of more the engine would
-slow down and then refuse to take them: it merges them as it likes."""
+MANY: Final = 50
+"""So many blocks are left as they were written until all is there, and then merged at once, which takes some 10 MiB for
+each. Where more come, the engine merges as it likes."""
 AHEAD: Final = 3
 """Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""
 PAUSE_S: Final = 1.0
