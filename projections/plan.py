@@ -16,7 +16,7 @@ from projections.formula import Part
 from projections.lookup import Steps, held, steps, text_of
 from projections.periods import FOREVER, Period, a_year_before, days_before, wall_ms
 from projections.question import Question
-from projections.sources import KNOWN, Source, nearest_rank, standing, together
+from projections.sources import KNOWN, Source, nearest_rank, together
 
 _ORG: Final = ("team_id", "region", "manager_id")
 _OF_CUSTOMER: Final = ("region", "segment")
@@ -106,7 +106,7 @@ class Planner:
         """
         source = together(part.source for part in parts if part.source)
         money = any(part.unit == "money" for part in parts)
-        groups = ["p.place AS bucket" if source.lasts else f"{self._bucket(source)} AS bucket", *self._dims(source)]
+        groups = ["place AS bucket" if source.lasts else f"{self._bucket(source)} AS bucket", *self._dims(source)]
         if money:
             groups += ["p.currency AS currency", f"{_RATED_AT} AS rated_at"]
         if parts[0].weighted:
@@ -179,12 +179,14 @@ class Planner:
         extra += ["pipeline", "stage", "probability_ppm"] if parts[0].weighted else []
         extra += ["event"] if each and source.adds_up else []
         wanted = tuple(dict.fromkeys([*self._wanted(source), *extra]))
+        if source.covers:
+            wanted = (*(self._of_customer(source, name) for name in wanted), *(["event"] if each else []))
+            windows = "{places:Array(Int64)} AS place, {starts:Array(Int64)} AS s, {ends:Array(Int64)} AS e"
+            return f"({source.sql(wanted)}) AS p ARRAY JOIN {windows}"
         if not source.lasts:
             return f"({source.sql(wanted)}) AS p"
-        lasting = f"SELECT * EXCEPT places, arrayJoin(places) AS place FROM {self._profiled(source, wanted)}"
+        lasting = f"SELECT * EXCEPT places, arrayJoin(places) AS place FROM ({source.sql(wanted)})"
         window = "{starts:Array(Int64)}[place + 1] AS s, {ends:Array(Int64)}[place + 1] AS e"
-        if self._of_customer(source):
-            window += f", arrayLast(each -> each.1 < {'s' if source.lasts == 'start' else 'e'}, known) AS profile"
         return f"(SELECT *, {window} FROM ({lasting})) AS p"
 
     def _asked(self, source: Source) -> list[str]:
@@ -199,8 +201,6 @@ class Planner:
         names = [name for name in names if name != "currency"]
         if "rep_id" in source.dims and any(name in _ORG for name in names):
             names.append("rep_id")
-        if source.profiled and "region" in names:
-            names += ["rep_id", "basis_ms"]
         return tuple(name for name in dict.fromkeys(names))
 
     def _assigned(self, asked: Sequence[str]) -> Steps:
@@ -210,20 +210,12 @@ class Planner:
             told.setdefault(each.rep_id, []).append((at_ms, tuple(getattr(each, name) or "" for name in asked)))
         return steps(told, ("",) * len(asked))
 
-    def _of_customer(self, source: Source) -> list[str]:
-        """What is asked of the customer itself, where rows last: as it is at the window, not as an event told it."""
-        return [name for name in _OF_CUSTOMER if source.profiled and name in self._asked(source)]
-
-    def _profiled(self, source: Source, wanted: Sequence[str]) -> str:
-        """Rows that last, with all that was ever ``known`` of the customer, in order."""
-        names = self._of_customer(source)
-        rows = f"({source.sql(tuple(wanted))}) AS r"
-        if not names:
-            return rows
-        told = standing("measure = 'profile'", ("customer", "at_ms", "event", *names))
-        known = f"arraySort(groupArray((at_ms, event, {', '.join(names)}))) AS known"
-        each = f"SELECT customer AS whose, {known} FROM ({told}) GROUP BY whose"
-        return f"{rows} LEFT ANY JOIN ({each}) AS c ON r.customer = c.whose"
+    def _of_customer(self, source: Source, name: str) -> str:
+        """A dimension of customers as their source wants it: with where a line belongs, before it is made a row."""
+        if name not in _OF_CUSTOMER:
+            return name
+        told = self._placed(source, name) if name == "region" else f"p.{name}"
+        return f"toString({told}) AS {name}"
 
     def _expression(self, source: Source, name: str) -> str:
         return f"p.told{self._asked(source).index(name)}" if source.within else self._resolved(source, name)
@@ -232,10 +224,8 @@ class Planner:
         """What is asked of a line or row ``p``."""
         if name.startswith("attributes."):
             return f"p.attributes[{{key{self._asked(source).index(name)}:String}}]"
-        if name in self._of_customer(source):
-            told = self._placed(source, "region") if name == "region" else "p.segment"
-            known = f"p.profile.{self._of_customer(source).index(name) + 3}"
-            return f"if({known} != '', {known}, {told})"
+        if source.profiled:
+            return f"p.{name}"
         if "rep_id" in source.dims and name == "manager_id":
             return _of_rep(name, source)
         if "rep_id" in source.dims and name in _ORG:
@@ -278,7 +268,7 @@ class Planner:
     @staticmethod
     def _within(source: Source) -> str:
         if source.lasts:
-            return "1"
+            return source.covers or "1"
         if not source.local:
             return _WITHIN
         return f"if(p.local = 1, p.at_ms >= {{wall_lo:Int64}} AND p.at_ms < {{wall_hi:Int64}}, {_WITHIN})"
@@ -388,7 +378,8 @@ def _value(part: Part) -> str:
         return f"sum(toInt128({_amount(part)}))"
     if part.stat == "sum":
         return f"sum({part.expression})" if part.unit == "count" else f"sum(toInt128({part.expression}))"
-    return f"uniqExactIf(p.{part.key}, {part.condition})" if part.condition else f"uniqExact(p.{part.key})"
+    condition = f" AND ({part.condition})" if part.condition else ""
+    return f"sumIf(n, its_number = 0{condition}) + uniqExactIf(its_number, its_number != 0{condition})"
 
 
 def _amount(part: Part) -> str:

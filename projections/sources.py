@@ -50,6 +50,8 @@ class Source:
     """For rows that last: they tell the windows (``places``) they belong to, as they stand at the start or end of."""
     profiled: bool = False
     """Rows of customers, whose region and segment are those in force at the window."""
+    covers: str = ""
+    """Of such rows: which belong to a window, from ``s`` up to ``e``."""
     placed: str = "basis_ms"
     """The moment whose organisation applies."""
     adds_up: bool = False
@@ -258,82 +260,6 @@ def _first_purchases(wanted: Columns) -> str:
     return _first_by(f"SELECT *, 1 AS count FROM ({stood})", "at_ms, event", "customer")
 
 
-_NEVER: Final = "toInt64(9000000000000000)"
-
-
-_TAKEN_BACK: Final = f"""
-    SELECT book, entity, bought_ms, min(moment) AS back_ms FROM (
-        SELECT book, entity, if(measure = 'won', until_ms, since_ms) AS bought_ms, at_ms AS moment, sum(count) AS n
-        FROM {{postings}}
-        WHERE {KNOWN} AND ((measure = 'won' AND outcome = 'taken_back') OR measure = 'order_returned')
-        GROUP BY ALL HAVING n != 0)
-    GROUP BY book, entity, bought_ms"""
-"""When purchases were taken back: wins re-opened, orders refunded in full."""
-
-
-def _purchases(measures: tuple[str, ...], wanted: Columns) -> str:
-    """Purchases above nothing, and returns of customers, with the moment each was taken back."""
-    worth = f"{_in(measures)} AND customer != '' AND outcome = '' AND (amount != 0 OR measure = 'returned')"
-    stood = standing(worth, ("book", "entity", "customer", "at_ms", "event", *wanted))
-    return f"""
-        SELECT u.*, if(t.back_ms = 0, {_NEVER}, t.back_ms) AS back_ms FROM ({stood}) AS u
-        LEFT ANY JOIN ({_TAKEN_BACK}) AS t
-        ON u.book = t.book AND u.entity = t.entity AND u.at_ms = t.bought_ms"""
-
-
-def _places(covered: str) -> str:
-    """The numbers of the windows, each from ``s`` up to ``e``, that a row belongs to."""
-    windows = "{places:Array(Int64)}, {starts:Array(Int64)}, {ends:Array(Int64)}"
-    return f"arrayFilter((place, s, e) -> {covered}, {windows})"
-
-
-def _buyers(wanted: Columns) -> str:
-    """Customers in the windows in which they bought something that they kept, by where it belongs."""
-    also = _without(wanted, "customer", "basis_ms")
-    basis = ", min(b.basis_ms) AS basis_ms" if "basis_ms" in wanted else ""
-    bought = _purchases(("won", "order"), _without(wanted, "customer"))
-    return f"""
-        SELECT customer{_columns(also)}{basis}, 1 AS count, groupUniqArrayArray(bought_in) AS places,
-            min(b.event) AS event, argMin(b.book, b.event) AS book, argMin(b.entity, b.event) AS entity
-        FROM (SELECT *, {_places("at_ms >= s AND at_ms < e AND back_ms >= e")} AS bought_in FROM ({bought})) AS b
-        WHERE notEmpty(bought_in) GROUP BY customer{_columns(also)}"""
-
-
-def _repeaters(wanted: Columns) -> str:
-    """The same of any time before the end, with how many purchases each customer kept by then (``times``)."""
-    also = _without(wanted, "customer", "basis_ms")
-    own = ("event", "book", "entity", *also, *(["basis_ms"] if "basis_ms" in wanted else []))
-    names = "".join(f", b.{place} AS {name}" for place, name in enumerate(own, 3))
-    bought = _purchases(("won", "order"), _without(wanted, "customer"))
-    kept = "arrayMap(e -> arrayCount(b -> b.1 < e AND b.2 >= e, bought), {ends:Array(Int64)})"
-    return f"""
-        SELECT customer{names}, 1 AS count, times, {_places("b.1 < e AND b.2 >= e")} AS places
-        FROM (
-            SELECT customer, groupArray((at_ms, back_ms, {", ".join(own)})) AS bought, {kept} AS times
-            FROM ({bought}) GROUP BY customer)
-        ARRAY JOIN bought AS b"""
-
-
-def _members(wanted: Columns) -> str:
-    """Customers, from the purchase or return that made them active to their leaving or its being taken back."""
-    also = _without(wanted, "customer")
-    left = standing("measure = 'churned'", ("customer", "at_ms", "event"))
-    begun = f"""
-        SELECT p.*, c.at_ms AS next_ms, c.event AS next_event, next_event != 0 AND next_ms <= back_ms AS churned
-        FROM ({_purchases(("won", "order", "returned"), also)}) AS p
-        ASOF LEFT JOIN ({left}) AS c ON p.customer = c.customer AND {_instant("p")} < {_instant("c")}"""
-    ended = f"""
-        SELECT * EXCEPT (next_ms, next_event, back_ms), if(churned, next_ms, back_ms) AS to_ms,
-            if(churned, next_event, 0) AS churn_event FROM ({begun})"""
-    spans = _first_by(f"SELECT * FROM ({ended})", "at_ms, event", "customer, to_ms, churn_event")
-    return f"SELECT *, 1 AS count, {_places('at_ms < s AND to_ms >= s')} AS places FROM ({spans})"
-
-
-def _instant(row: str) -> str:
-    """Moment and event as one number that orders like the pair."""
-    return f"toInt128({row}.at_ms) * toInt128('18446744073709551616') + {row}.event"
-
-
 def _latest_answers(kind: str) -> Callable[[Columns], str]:
     def sql(wanted: Columns) -> str:
         columns = ("respondent", "at_ms", "event", "book", "entity", "basis_ms", "outcome", *wanted)
@@ -418,40 +344,6 @@ FIRST_PURCHASES: Final = Source(
         (f"{_in(_PURCHASES)} AND outcome = '' AND customer != ''", "not the first purchase of its customer"),
         (f"{_in(_PURCHASES)} AND outcome = '' AND customer = ''", "names no customer"),
     ),
-)
-_OF_CUSTOMERS: Final = f"""
-    SELECT DISTINCT book, entity FROM {{postings}}
-    WHERE {KNOWN} AND {_in(("won", "order", "churned", "returned", "profile", "order_returned"))}
-        AND customer IN {{customers:Array(String)}}"""
-BUYERS: Final = Source(
-    "buyers",
-    "customers who bought in the window",
-    CUSTOMER,
-    ("won", "order", "order_returned"),
-    _buyers,
-    related=_OF_CUSTOMERS,
-    lasts="end",
-    profiled=True,
-)
-REPEATERS: Final = Source(
-    "repeaters",
-    "customers with the purchases that they kept",
-    CUSTOMER,
-    ("won", "order", "order_returned"),
-    _repeaters,
-    related=_OF_CUSTOMERS,
-    lasts="end",
-    profiled=True,
-)
-MEMBERS: Final = Source(
-    "members",
-    "customers, from joining to leaving",
-    CUSTOMER,
-    ("won", "order", "order_returned", "churned", "returned"),
-    _members,
-    related=_OF_CUSTOMERS,
-    lasts="start",
-    profiled=True,
 )
 _SUPERSEDED: Final = "superseded by a later answer of the same respondent"
 LATEST_CSAT: Final = Source(

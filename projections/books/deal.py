@@ -1,8 +1,8 @@
 """The book of a deal: created, in the pipeline, won or lost, and taken back.
 
 Measures: ``created`` (count), ``cohort`` (count: what became of it, at the moment it was created), ``pipeline`` (count
-and amount of what is open, by stage), ``won`` (count, amount and cost), ``lost`` (count and amount) and ``linked``
-(count: its lead was told after the win).
+and amount of what is open, by stage), ``won`` (count, amount and cost), ``lost`` (count and amount), ``linked`` (count:
+its lead was told after the win) and ``bought`` (of a win above nothing; see ``purchase``).
 
 A line that enters the pipeline says how in ``kind``: ``created``, ``reopened``, or in place of a line that leaves with
 the same event ``same``, ``raised`` or ``lowered``, with the former amount in ``cost``, or where that has another
@@ -18,6 +18,7 @@ from events.base import SalesEvent
 from events.deals import DealCreated, DealLost, DealReopened, DealStageMoved, DealUpdated, DealWon
 from events.envelope import Fact
 from events.words import minor
+from projections.books.purchase import Purchase
 from projections.books.worth import Worth, booked, less, worth
 from projections.posting import NOWHERE, Dimensions, Posting, merged
 
@@ -32,7 +33,7 @@ class DealBook:
 
     __slots__ = (
         "amount", "booked", "closed", "cost", "cost_currency", "created", "created_ms", "currency", "dims",
-        "entered_ms", "expected_ms", "open_line", "status",
+        "entered_ms", "expected_ms", "open_line", "purchase", "status",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,6 +55,7 @@ class DealBook:
         """The line that holds the deal in the pipeline now."""
         self.closed: Posting | None = None
         """The line that closed the deal."""
+        self.purchase = Purchase()
 
     def post(self, fact: Fact) -> list[Posting]:
         """The lines that this event adds."""
@@ -71,6 +73,7 @@ class DealBook:
             self._reopen(fact, lines)
         else:
             self._change(fact, lines, before)
+        self.purchase.follow(self.status == "won" and self.amount > 0, fact, self.dims, lines)
         return lines
 
     def _take_in(self, event: SalesEvent, fact: Fact) -> None:

@@ -1,7 +1,8 @@
 """The book of an order: placed, refunded.
 
 Measures: ``order`` (count, amount and cost), or ``fulfilment`` where the order fulfils a deal (then its amount is in
-the deal's), ``refund`` (amount) and ``order_returned`` (count, once all of it is refunded).
+the deal's), ``refund`` (amount), and ``bought`` where a later event made it a purchase of its customer. Mostly its own
+line does that, and tells in ``until_ms`` when all of it was refunded; see ``purchase``.
 """
 
 from typing import Final
@@ -12,6 +13,7 @@ from events.envelope import Fact
 from events.orders import OrderPlaced, OrderRefunded
 from events.words import minor
 from projections.books.plain import COMMON, Plain
+from projections.books.purchase import Purchase
 from projections.books.worth import Worth, booked, less, worth
 from projections.posting import NOWHERE, Posting, merged
 
@@ -37,7 +39,7 @@ ORDER: Final = Plain(
 class OrderBook:
     """One order. Told again under another id it is the same order: the difference is posted."""
 
-    __slots__ = ("booked", "cost", "cost_currency", "dims", "placed", "refunded", "returned")
+    __slots__ = ("booked", "cost", "cost_currency", "dims", "placed", "purchase", "refunded")
 
     def __init__(self) -> None:
         self.dims = NOWHERE
@@ -47,12 +49,13 @@ class OrderBook:
         self.cost_currency = ""
         self.booked: Worth = {}
         """What was posted so far."""
-        self.refunded = 0
-        """Minor units given back in the currency of the order."""
-        self.returned = False
+        self.refunded: dict[str, int] = {}
+        """Minor units given back, by currency."""
+        self.purchase = Purchase()
 
     def post(self, fact: Fact) -> list[Posting]:
         """The lines that this event adds."""
+        first = self.placed is None
         match fact.data:
             case OrderPlaced() as placed:
                 lines = self._place(fact, placed)
@@ -60,7 +63,23 @@ class OrderBook:
                 lines = [self._refund(fact, refund)]
             case other:
                 raise AssertionError(f"{other.TYPE} is no event of an order")
-        return lines + self._return(fact)
+        if first and self.placed is not None and lines[0].measure == "order" and lines[0].amount > 0:
+            self._buy(fact, lines)
+        else:
+            self.purchase.follow(self._stands(), fact, self.dims, lines)
+        return lines
+
+    def _buy(self, fact: Fact, lines: list[Posting]) -> None:
+        """The order's own line is that of the purchase, where it was not refunded before it was told."""
+        if self._stands():
+            self.purchase.stands(lines[0])
+        else:
+            lines[0] = replace(lines[0], until_ms=fact.at_ms)
+
+    def _stands(self) -> bool:
+        """Whether something of the order is left for its customer; of one that fulfils a deal that is the deal's."""
+        line = self.placed
+        return line is not None and not self.dims.deal and line.amount > self.refunded.get(line.currency, 0)
 
     def _place(self, fact: Fact, event: OrderPlaced) -> list[Posting]:
         line = ORDER.posting(fact)
@@ -85,21 +104,8 @@ class OrderBook:
         assert event.currency is not None, "the codec names the currency of every amount"
         self.dims = merged(self.dims, event)
         amount = minor(event.amount)
-        if self.placed is None or self.placed.currency == event.currency:
-            self.refunded += amount
+        self.refunded[event.currency] = self.refunded.get(event.currency, 0) + amount
         return Posting(
             measure="refund", at_ms=fact.at_ms, event=fact.position, dims=self.dims, count=1, amount=amount,
             currency=event.currency, basis_ms=fact.at_ms,
         )  # fmt: skip
-
-    def _return(self, fact: Fact) -> list[Posting]:
-        """Once nothing of the order is left the customer bought nothing by it."""
-        if self.returned or self.placed is None or self.refunded < max(self.placed.amount, 1):
-            return []
-        self.returned = True
-        return [
-            Posting(
-                measure="order_returned", at_ms=fact.at_ms, event=fact.position, dims=self.dims, count=1,
-                basis_ms=fact.at_ms, since_ms=self.placed.since_ms,
-            )
-        ]  # fmt: skip

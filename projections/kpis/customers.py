@@ -2,38 +2,50 @@
 
 from typing import Final
 
-from projections import sources
+from projections import customer_sources, sources
 from projections.formula import Inverse, Part
 from projections.kpi import Kpi, count_of, money_of
 from projections.kpis.money import spend
 
 marketing = money_of("marketing", sources.SPEND, "if(category IN ('marketing', 'advertising', 'events'), amount, 0)")
 new_customers = count_of("new_customers", sources.FIRST_PURCHASES)
-LEFT: Final = "churned AND to_ms < e"
-at_start = count_of("active_at_start", sources.MEMBERS, window="start", stat="distinct", key="customer")
+at_start = count_of("active_at_start", customer_sources.MEMBERS, window="start", stat="distinct", key="customer")
 left = count_of(
-    "churned", sources.MEMBERS, window="start", stat="distinct", key="customer", condition=LEFT, evidence="churn_event"
+    "churned",
+    customer_sources.MEMBERS,
+    window="start",
+    stat="distinct",
+    key="customer",
+    condition=customer_sources.LEFT,
+    evidence="churn_event",
 )
-at_year_start = count_of("active_a_year_ago", sources.MEMBERS, window="year_start", stat="distinct", key="customer")
+at_year_start = count_of(
+    "active_a_year_ago", customer_sources.MEMBERS, window="year_start", stat="distinct", key="customer"
+)
 left_in_year = count_of(
-    "churned_in_year", sources.MEMBERS, window="year_start", stat="distinct", key="customer", condition=LEFT
+    "churned_in_year",
+    customer_sources.MEMBERS,
+    window="year_start",
+    stat="distinct",
+    key="customer",
+    condition=customer_sources.LEFT,
 )
 year_sales = money_of("year_sales", sources.SALES, window="year")
 year_refunds = money_of("year_refunds", sources.REFUNDS, window="year")
 year_spend = money_of("year_spend", sources.SPEND, window="year")
 year_new = count_of("year_new_customers", sources.FIRST_PURCHASES, window="year")
-active = count_of("active_customers", sources.BUYERS, window="year", stat="distinct", key="customer")
+active = count_of("active_customers", customer_sources.BUYERS, window="year", stat="distinct", key="customer")
 lifespan = Part(name="lifespan_years", special="lifespan", window="year")
 year_cac = year_spend / year_new
 clv = ((year_sales - year_refunds) / active) * Inverse(rate=left_in_year / at_year_start, fallback=lifespan) - year_cac
-bought = count_of("customers", sources.REPEATERS, window="point", stat="distinct", key="customer")
+bought = count_of("customers", customer_sources.REPEATERS, window="point", stat="distinct", key="customer")
 again = count_of(
     "repeaters",
-    sources.REPEATERS,
+    customer_sources.REPEATERS,
     window="point",
     stat="distinct",
     key="customer",
-    condition="times[place + 1] > 1",
+    condition=customer_sources.AGAIN,
 )
 
 KPIS: Final = (

@@ -121,11 +121,12 @@ class TestClosed:
     """A deal won or lost."""
 
     def test_a_win_leaves_the_pipeline_and_is_booked(self) -> None:
-        left, win = posted(CREATED, won("20", "90.00", cost="30.00", customer_id="C-1", region="华东"))[2:]
+        left, win, bought = posted(CREATED, won("20", "90.00", cost="30.00", customer_id="C-1", region="华东"))[2:]
 
-        assert short([left, win], "outcome", "cost", "customer", "region") == [
+        assert short([left, win, bought], "outcome", "cost", "customer", "region") == [
             ("03-20", "pipeline", -1, -10000, "won", 0, "", ""),
             ("03-20", "won", 1, 9000, "", 3000, "C-1", "华东"),
+            ("03-20", "bought", 1, 0, "", 0, "C-1", "华东"),
         ]
         assert (win.since_ms, win.until_ms) == (ms("2026-03-01"), ms("2026-03-20"))
 
@@ -193,6 +194,34 @@ class TestCorrected:
     def test_what_is_taken_back_later_is_the_corrected_amount(self) -> None:
         lines = posted(won("20", "90.00"), updated("25", amount="70.00"), reopened("28"))
         assert totals(of(lines, "won"), "currency") == {}
+
+
+class TestBought:
+    """A win above nothing is a purchase of its customer until it is taken back."""
+
+    @pytest.mark.parametrize(
+        "end",
+        [reopened("25"), lost("25"), updated("25", amount="0"), won("25", "0")],
+        ids=["reopened", "lost", "corrected to nothing", "won for nothing"],
+    )
+    def test_it_ends_with_the_win(self, end: Told) -> None:
+        lines = of(posted(CREATED, won("20", "90.00", customer_id="C-1"), end), "bought")
+        assert totals(lines, "at_ms", "until_ms") == {(ms("2026-03-20"), ms("2026-03-25")): (1, 0, 0)}
+
+    def test_it_begins_anew_with_the_next_win(self) -> None:
+        lines = of(posted(CREATED, won("10", customer_id="C-1"), reopened("15"), won("20")), "bought")
+        assert totals(lines, "at_ms", "until_ms") == {
+            (ms("2026-03-10"), ms("2026-03-15")): (1, 0, 0),
+            (ms("2026-03-20"), 0): (1, 0, 0),
+        }
+
+    def test_it_begins_when_the_win_comes_to_be_worth_something(self) -> None:
+        lines = of(posted(CREATED, won("10", "0", customer_id="C-1"), updated("15", amount="5.00")), "bought")
+        assert totals(lines, "at_ms", "until_ms") == {(ms("2026-03-15"), 0): (1, 0, 0)}
+
+    def test_it_stays_with_who_bought(self) -> None:
+        lines = of(posted(CREATED, won("10", customer_id="C-1"), updated("15", customer_id="C-2")), "bought")
+        assert totals(lines, "customer") == {("C-1",): (1, 0, 0)}
 
 
 class TestReopened:

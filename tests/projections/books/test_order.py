@@ -55,32 +55,62 @@ class TestRefunded:
         lines = posted(placed("02", rep_id="ana"), refunded("05", "30.00"))
         assert short(lines[1:], "currency", "rep_id") == [("03-05", "refund", 1, 3000, "CNY", "ana")]
 
-    @pytest.mark.parametrize("amounts", [["100.00"], ["60.00", "40.00"], ["150.00"], ["60.00", "60.00"]])
-    def test_once_nothing_is_left_the_purchase_is_returned(self, amounts: list[str]) -> None:
-        lines = posted(placed("02"), *(refunded(f"1{n}", amount) for n, amount in enumerate(amounts)))
-
-        (returned,) = of(lines, "order_returned")
-        assert short([returned]) == [(f"03-1{len(amounts) - 1}", "order_returned", 1, 0)]
-        assert returned.since_ms == ms("2026-03-02"), "when that purchase was made"
-
-    def test_beyond_the_order_all_of_it_is_refunded_and_it_is_returned_once(self) -> None:
-        lines = posted(placed("02"), refunded("05", "100.00"), refunded("06", "50.00"))
-        assert totals(lines[1:], "measure") == {("refund",): (2, 15000, 0), ("order_returned",): (1, 0, 0)}
-
-    def test_in_another_currency_it_does_not_return_the_order(self) -> None:
-        assert not of(posted(placed("02"), refunded("05", "999.00", currency="USD")), "order_returned")
-
-    def test_before_the_order_is_told_it_counts_and_returns_the_order_as_it_comes(self) -> None:
+    def test_before_the_order_is_told_it_counts(self) -> None:
         lines = posted(refunded("02", "100.00"), placed("05"))
+        assert short(lines) == [("03-02", "refund", 1, 10000), ("03-05", "order", 1, 10000)]
 
-        assert short(lines) == [
-            ("03-02", "refund", 1, 10000),
-            ("03-05", "order", 1, 10000),
-            ("03-05", "order_returned", 1, 0),
-        ]
 
-    def test_a_free_order_is_not_returned_by_nothing(self) -> None:
-        assert not of(posted(placed("02", "0"), refunded("05", "0")), "order_returned")
+def kept(*told: Told) -> dict[tuple[Any, ...], tuple[int, int, int]]:
+    """The purchases that the lines tell of: from when up to when."""
+    lines = [line for line in posted(*told) if line.measure in ("order", "bought") and line.count]
+    return totals([line for line in lines if line.dims.customer], "at_ms", "until_ms")
+
+
+class TestBought:
+    """An order is a purchase of its customer as long as something of it is left."""
+
+    @pytest.mark.parametrize("amounts", [["100.00"], ["60.00", "40.00"], ["150.00"], ["60.00", "60.00"]])
+    def test_until_all_of_it_is_refunded(self, amounts: list[str]) -> None:
+        refunds = [refunded(f"1{n}", amount) for n, amount in enumerate(amounts)]
+        lines = of(posted(placed("02", customer_id="C-1"), *refunds), "order")
+
+        end = ms(f"2026-03-1{len(amounts) - 1}")
+        assert [(line.count, line.amount, line.until_ms) for line in lines] == [
+            (1, 10000, 0), (-1, -10000, 0), (1, 10000, end),
+        ]  # fmt: skip
+        assert {(line.at_ms, line.event) for line in lines} == {(ms("2026-03-02"), lines[0].event)}
+
+    def test_beyond_the_order_it_ends_once(self) -> None:
+        told = kept(placed("02", customer_id="C-1"), refunded("05", "100.00"), refunded("06", "50.00"))
+        assert told == {(ms("2026-03-02"), ms("2026-03-05")): (1, 10000, 0)}
+
+    def test_told_again_with_more_it_is_bought_anew(self) -> None:
+        told = kept(placed("02", customer_id="C-1"), refunded("05", "100.00"), placed("07", "120.00"))
+        assert told == {(ms("2026-03-02"), ms("2026-03-05")): (1, 10000, 0), (ms("2026-03-07"), 0): (1, 0, 0)}
+
+    def test_told_again_as_a_fulfilment_it_is_the_deals(self) -> None:
+        told = kept(placed("02", customer_id="C-1"), placed("05", deal_id="D-1"))
+        assert told == {(ms("2026-03-02"), ms("2026-03-05")): (1, 10000, 0)}
+
+    def test_refunded_before_it_was_told_it_was_never_kept(self) -> None:
+        told = kept(refunded("02", "100.00"), placed("05", customer_id="C-1"))
+        assert told == {(ms("2026-03-05"), ms("2026-03-05")): (1, 10000, 0)}
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            [placed("02", customer_id="C-1"), refunded("05", "999.00", currency="USD")],
+            [placed("02", customer_id="C-1"), refunded("05", "99.99")],
+            [placed("02", customer_id="C-1"), placed("05", "80.00")],
+        ],
+        ids=["another currency", "part of it", "told again"],
+    )
+    def test_it_goes_on(self, told: list[Told]) -> None:
+        assert kept(*told) == {(ms("2026-03-02"), 0): (1, 10000, 0)}
+
+    def test_a_free_order_is_one_when_it_comes_to_be_worth_something(self) -> None:
+        told = kept(placed("02", "0", customer_id="C-1"), placed("05", "80.00"))
+        assert told == {(ms("2026-03-02"), 0): (1, 0, 0), (ms("2026-03-05"), 0): (1, 0, 0)}
 
 
 HOUR: Final = st.integers(0, 23).map(lambda hour: f"2026-03-02T{hour:02d}:00")
@@ -89,7 +119,10 @@ WHOLE: Final = st.integers(0, 50).map(str)
 
 @given(st.lists(st.tuples(HOUR, WHOLE, st.booleans()), min_size=1, max_size=8))
 def test_an_order_is_worth_what_was_last_told_and_counts_once(told: list[tuple[str, str, bool]]) -> None:
-    events = [make(OrderPlaced if new else OrderRefunded, at, amount=amount) for at, amount, new in told]
+    events = [
+        make(OrderPlaced, at, amount=amount, customer_id="C-1") if new else make(OrderRefunded, at, amount=amount)
+        for at, amount, new in told
+    ]
     lines = posted(*events)
 
     placings = sorted((each for each in told if each[2]), key=lambda each: each[0])
@@ -97,4 +130,4 @@ def test_an_order_is_worth_what_was_last_told_and_counts_once(told: list[tuple[s
     assert sum(line.count for line in of(lines, "order")) == min(len(placings), 1)
     assert sum(line.amount for line in of(lines, "order")) == sum(int(amount) * 100 for _, amount, _ in placings[-1:])
     assert sum(line.amount for line in of(lines, "refund")) == refunds
-    assert sum(line.count for line in of(lines, "order_returned")) <= len(of(lines, "order"))
+    assert sum(line.count for line in of(lines, "bought") if not line.until_ms) in (0, 1)
