@@ -5,6 +5,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -51,12 +52,36 @@ def _place(heading: str) -> tuple[int, int, str]:
     return (0, int(heading.split()[0].replace(",", "")), "") if heading.endswith(_TOLD) else (1, 0, heading)
 
 
-LEAST_S = 0.2
+LEAST_S: Final = 0.2
 """Less than this is lost in the noise of starting a process."""
+LARGE: Final = 5_000_000
+FEW: Final = 3
+"""From so many events on each KPI is asked only so often."""
 
 
-def measured(events: int) -> list[str]:
-    """The figures at one size, as Markdown."""
+@dataclass(frozen=True)
+class Taken:
+    """What was measured at one size."""
+
+    told: int
+    simulated: Figure
+    ingested: Figure
+    nothing: Figure
+    rebuilt: Figure
+    yardstick: Figure
+    asked: Figure
+    rounds: int
+
+
+def ledger(sizes: Sequence[int]) -> list[str]:
+    """The figures at each size, smallest first, and how they grow, as Markdown."""
+    found = [measured(events) for events in sorted(sizes)]
+    lines = [line for each in found for line in _told(each)]
+    return [*lines, *_growth(found)] if len(found) > 1 else lines
+
+
+def measured(events: int) -> Taken:
+    """The figures at one size."""
     with tempfile.TemporaryDirectory() as folder:
         path, data = Path(folder) / "events.jsonl", Path(folder) / "data"
         simulated = taken(work.simulate, path, events)
@@ -65,23 +90,54 @@ def measured(events: int) -> list[str]:
         nothing = taken(work.empty, data)
         rebuilt = taken(work.rebuild_all, data)
         yardstick = taken(work.sql_yardstick, data)
-        asked = taken(work.ask_all, data)
+        rounds = work.ROUNDS if events < LARGE else FEW
+        asked = taken(work.ask_all, data, rounds)
+    return Taken(told, simulated, ingested, nothing, rebuilt, yardstick, asked, rounds)
+
+
+def _told(figures: Taken) -> list[str]:
+    told, nothing, yardstick = figures.told, figures.nothing, figures.yardstick
     lines = [f"## {told:,}{_TOLD}", "", "| what | events/s | of the SQL yardstick | CPU µs an event | peak MiB |"]
     lines += ["|---|---|---|---|---|"]
     rate = _rate(yardstick, nothing, int(yardstick.result))
     for name, figure, count in (
-        ("simulate (one process)", simulated, told),
-        ("ingest: validate, journal, post", ingested, told),
-        ("rebuild: all lines anew, exchange", rebuilt, int(rebuilt.result)),
+        ("simulate (one process)", figures.simulated, told),
+        ("ingest: validate, journal, post", figures.ingested, told),
+        ("rebuild: all lines anew, proof, exchange", figures.rebuilt, int(figures.rebuilt.result)),
         ("SQL yardstick: one window query", yardstick, int(yardstick.result)),
     ):
-        less = None if figure is simulated else nothing
+        less = None if figure is figures.simulated else nothing
         speed = _rate(figure, less, count)
         cpu = figure.cpu_seconds / count * 1e6
         told_speed = "too short to tell" if speed is None else f"{speed:,.0f}"
         ratio = f"{speed / rate:.2f}" if speed and rate else "–"
         lines.append(f"| {name} | {told_speed} | {ratio} | {cpu:.1f} | {figure.peak_mib:,.0f} |")
-    return [*lines, "", *_questions(asked), ""]
+    return [*lines, "", *_questions(figures.asked, figures.rounds), ""]
+
+
+def _growth(found: Sequence[Taken]) -> list[str]:
+    """A line a size. Of a KPI's times the median is meant."""
+    lines = ["## How the ledger grows", "", "| | " + " | ".join(f"{each.told:,}" for each in found) + " |"]
+    lines.append("|---" * (len(found) + 1) + "|")
+    for name, cell in (
+        ("ingest: CPU µs an event", lambda each: f"{each.ingested.cpu_seconds / each.told * 1e6:.1f}"),
+        ("ingest: peak MiB", lambda each: f"{each.ingested.peak_mib:,.0f}"),
+        ("rebuild: CPU µs an event", lambda each: f"{each.rebuilt.cpu_seconds / int(each.rebuilt.result) * 1e6:.1f}"),
+        ("rebuild: peak MiB", lambda each: f"{each.rebuilt.peak_mib:,.0f}"),
+        ("opening and closing: s", lambda each: f"{each.nothing.seconds:.1f}"),
+        ("the quickest quarter of KPIs is below ms", lambda each: _quantile(each, 1, 4)),
+        ("half of the KPIs are below ms", lambda each: _quantile(each, 1, 2)),
+        ("the slowest KPI: ms", lambda each: _quantile(each, 1, 1)),
+        ("all questions: peak MiB", lambda each: f"{each.asked.peak_mib:,.0f}"),
+    ):
+        lines.append(f"| {name} | " + " | ".join(map(cell, found)) + " |")
+    return [*lines, ""]
+
+
+def _quantile(figures: Taken, share: int, of: int) -> str:
+    """The median time of the KPI below which a share of them lie."""
+    medians = sorted(times[len(times) // 2] for times in figures.asked.result.values())
+    return f"{medians[len(medians) * share // of - 1]:,.0f}"
 
 
 def _rate(figure: Figure, nothing: Figure | None, count: int) -> float | None:
@@ -90,8 +146,8 @@ def _rate(figure: Figure, nothing: Figure | None, count: int) -> float | None:
     return count / seconds if seconds > LEAST_S else None
 
 
-def _questions(asked: Figure) -> list[str]:
-    lines = [f"Each KPI by one dimension and month over two years, {work.ROUNDS} times; {asked.peak_mib:,.0f} MiB.", ""]
+def _questions(asked: Figure, rounds: int) -> list[str]:
+    lines = [f"Each KPI by one dimension and month over two years, {rounds} times; {asked.peak_mib:,.0f} MiB.", ""]
     lines += ["| KPI | median ms | p99 ms |", "|---|---|---|"]
     for kpi, times in sorted(asked.result.items(), key=lambda item: -item[1][len(item[1]) // 2]):
         lines.append(f"| `{kpi}` | {times[len(times) // 2]:.0f} | {times[-1]:.0f} |")
@@ -99,7 +155,7 @@ def _questions(asked: Figure) -> list[str]:
 
 
 _PARTS: Final[dict[str, Callable[[Sequence[int]], list[str]]]] = {
-    "ledger": lambda sizes: [line for events in sizes for line in measured(events)],
+    "ledger": ledger,
     "questions": questions.measured,
     "replay": replay.measured,
     "gateway": lambda sizes: gateway.measured(),
