@@ -6,9 +6,9 @@ of the engine's SQL that is known here is small; a statement beyond it is ``Unkn
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import add, eq, ge, gt, le, lshift, lt, mul, ne, rshift, sub
+from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 from typing import Any, Final
 
 from projections.ledger import Line
@@ -24,10 +24,8 @@ _OPERATIONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "=": eq, "!=": ne, "<": lt, ">": gt, "<=": le, ">=": ge, "+": add, "-": sub, "*": mul,
 }  # fmt: skip
 _TOGETHER: Final[dict[str, Callable[..., Any]]] = {
-    "sum": sum, "max": max, "min": min, "any": lambda values: values[0], "groupArray": list,
+    "sum": sum, "max": max, "any": lambda values: values[0], "groupArray": list,
     "argMax": lambda values, by: values[by.index(max(by))],
-    "sumIf": lambda values, holds: sum(value for value, each in zip(values, holds, strict=True) if each),
-    "groupArrayIf": lambda values, holds: [value for value, each in zip(values, holds, strict=True) if each],
 }  # fmt: skip
 """What is said of a group of rows, by the values of each."""
 _OWN: Final = tuple(name for name in Posting.__struct_fields__ if name not in ("dims", "local"))
@@ -84,13 +82,9 @@ class _Scope:
 def _run(select: Select, scope: _Scope) -> list[dict[str, Any]]:
     scope = replace(scope, names=dict(select.named))
     told: Rows = scope.lines if select.under is None else _run(select.under, scope)
-    if select.joined:
-        names, arrays = [name for name, _ in select.joined], [_bound(node, scope) for _, node in select.joined]
-        told = [
-            {**row, **dict(zip(names, each, strict=True))}
-            for row in told
-            for each in zip(*(array(row) for array in arrays), strict=True)
-        ]
+    if select.joined is not None:
+        name, joined = select.joined[0], _bound(select.joined[1], scope)
+        told = [{**row, name: each} for row in told for each in joined(row)]
     if select.where is not None:
         which = _bound(select.where, scope)
         told = [row for row in told if which(row)]
@@ -223,17 +217,11 @@ def _called(node: Node, scope: _Scope) -> Value:
     match node.word, len(node.of):
         case ("if" | "multiIf", _) if len(node.of) % 2:
             return _chosen([_bound(each, scope) for each in node.of])
-        case ("toInt8" | "toInt64" | "toInt128" | "toInt256" | "toString", 1):
+        case ("toInt64" | "toInt128" | "toInt256" | "toString", 1):
             return _bound(node.of[0], scope)
         case "toInt256OrZero", 1:
             text = _bound(node.of[0], scope)
             return lambda row: int(text(row) or 0)
-        case "bitShiftLeft" | "bitShiftRight", 2:
-            shift, (number, by) = (
-                lshift if node.word == "bitShiftLeft" else rshift,
-                (_bound(of, scope) for of in node.of),
-            )
-            return lambda row: shift(number(row), by(row))
         case "least" | "greatest", 2:
             pick, (left, right) = min if node.word == "least" else max, (_bound(each, scope) for each in node.of)
             return lambda row: pick(left(row), right(row))
@@ -242,28 +230,10 @@ def _called(node: Node, scope: _Scope) -> Value:
             return lambda row: steps[max(bisect_right(steps, number(row)) - 1, 0)]
         case "transform", 3 | 4 if node.of[1].kind == node.of[2].kind == "parameter":
             return _transformed(node, scope)
-        case (("arrayExists" | "arrayMap"), _) if node.of[0].kind == "lambda":
-            each = _each(node, scope)
-            return (lambda row: any(each(row))) if node.word == "arrayExists" else (lambda row: list(each(row)))
-        case "length", 1:
-            array = _bound(node.of[0], scope)
-            return lambda row: len(array(row))
-        case "arrayUniq", 1:
-            array = _bound(node.of[0], scope)
-            return lambda row: len(set(array(row)))
+        case "arrayExists", 2 if node.of[0].kind == "lambda":
+            name, holds, array = node.of[0].word, _bound(node.of[0].of[0], scope), _bound(node.of[1], scope)
+            return lambda row: any(holds({**row, name: each}) for each in array(row))
     raise Unknown(node.word)
-
-
-def _each(node: Node, scope: _Scope) -> Callable[[Columns], Iterator[Any]]:
-    """What a function says of the elements of arrays of one length."""
-    names, one = node.of[0].word.split(), _bound(node.of[0].of[0], scope)
-    arrays = [_bound(each, scope) for each in node.of[1:]]
-
-    def each(row: Columns) -> Iterator[Any]:
-        for values in zip(*(array(row) for array in arrays), strict=True):
-            yield one({**row, **dict(zip(names, values, strict=True))})
-
-    return each
 
 
 def _transformed(node: Node, scope: _Scope) -> Value:

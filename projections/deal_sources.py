@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from projections.sources import DEAL, IN_RANGE, KNOWN, Columns, Source
+from projections.sources import DEAL, IN_RANGE, KNOWN, STOOD, Columns, Source, stood_moments
 
 
 def _named(columns: Columns, *own: str) -> str:
@@ -33,6 +33,11 @@ def _stalled(wanted: Columns) -> str:
     between which of the moments (``stood_ms``) before which a deal has to have come to a stage to be late at some end.
     """
     apart = ("book", "entity") if "event" in wanted else ()
+    lines = f"{KNOWN} AND measure = 'pipeline'"
+    if apart:  # of each event: only what has not cancelled
+        share = "since_ms, basis_ms, pipeline, stage"
+        left = f"SELECT {share} FROM {{postings}} WHERE {lines} GROUP BY {share}"
+        lines += f" AND ({share}) IN ({left} HAVING sum(count) != 0 OR max(at_ms) >= {{ends:Array(Int64)}}[1])"
     told = _named(wanted, "pipeline", "stage", *apart)
     names = _named(tuple(each.rpartition(" AS ")[2] for each in wanted))
     alike = "" if apart else "'deal' AS book, '' AS entity, "
@@ -46,7 +51,7 @@ def _stalled(wanted: Columns) -> str:
         FROM (
             SELECT {told}, roundDown(p.at_ms, {_ENDS}) AS came_ms, roundDown(p.since_ms, {moments}) AS stood_ms,
                 sum(p.count) AS count, sum(p.count * p.since_ms) AS began_ms
-            FROM {{postings}} AS p WHERE {KNOWN} AND measure = 'pipeline' GROUP BY ALL)
+            FROM {{postings}} AS p WHERE {lines} GROUP BY ALL)
         WHERE count != 0 OR began_ms != 0"""
 
 
@@ -85,16 +90,12 @@ def _shared(wanted: Columns) -> str:
     columns = _named(wanted, "at_ms", "event", "book", "entity", "count", "until_ms", "basis_ms", "deal")
     wins = f"FROM {{postings}} WHERE {KNOWN} AND measure = 'won' AND count != 0 AND {IN_RANGE}"
     hands = f"""
-        SELECT deal, rep_id, min(count) < 0 AS restated, groupArray(at_ms) AS moments, groupArray(event) AS events,
-            groupArray(count) AS counts
-        FROM {{postings}} WHERE {KNOWN} AND rep_id != '' AND count != 0
-            AND (measure IN ('created', 'touchpoint') OR (measure = 'pipeline' AND outcome IN ('entered', 'changed'))
-                OR (measure = 'won' AND outcome = ''))
-            AND deal != '' AND deal IN (SELECT deal {wins})
-        GROUP BY deal, rep_id"""
-    counted = "arraySum((b, f, n) -> if(b = a AND f = e, n, 0), moments, events, counts) > 0"
-    stood = f"if(restated, arrayFilter((a, e) -> {counted}, moments, events), moments)"
-    reps = f"SELECT deal AS of_deal, {stood} AS stood FROM ({hands}) WHERE notEmpty(stood)"
+        rep_id != '' AND (measure IN ('created', 'touchpoint')
+            OR (measure = 'pipeline' AND outcome IN ('entered', 'changed')) OR (measure = 'won' AND outcome = ''))
+        AND deal != '' AND deal IN (SELECT deal {wins})"""
+    reps = (
+        f"SELECT deal AS of_deal, {STOOD} AS stood FROM ({stood_moments(hands, 'deal, rep_id')}) WHERE notEmpty(stood)"
+    )
     return f"""
         SELECT w.*, h.of_deal != '' AND second_ms <= until_ms AS shared
         FROM (SELECT {columns} {wins}) AS w LEFT ANY JOIN (

@@ -4,7 +4,7 @@ Rows are summed between the edges of the windows asked for, so each posting is r
 are; putting windows together from these sums is exact and left to ``projections.ask``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
@@ -129,12 +129,13 @@ class Planner:
         rate = f"WITH greatest(rated_at - {_NEVER}, 0) AS rate"
         return f"{rate} SELECT {', '.join(groups)}, {', '.join(values)} FROM ({sums}) GROUP BY ALL"
 
-    def evidence(self, part: Part, window: Span, cell: Sequence[str | None]) -> Select:
-        """Rows of (event, book, entity, what is counted once, currency, unrated moment, pipeline, stage, own, value).
+    def evidence(self, parts: Sequence[Part], window: Span, cell: Sequence[str | None]) -> Select:
+        """Rows of (event, book, entity, what is counted once, currency, unrated moment, pipeline, stage, own, values…).
 
-        They are what makes one cell, with the lines that came to nothing.
+        They are what makes one cell, with the lines that came to nothing. The parts are those that ``listed_together``
+        put together; there is a value for each.
         """
-        source = part.source
+        part, source = parts[0], parts[0].source
         assert source is not None
         money = part.unit == "money"
         subject = f"p.{part.key}" if part.stat == "distinct" else "p.customer" if source.profiled else "''"
@@ -142,12 +143,10 @@ class Planner:
         told += ["p.currency", _UNRATED] if money else ["''", "0"]
         told += _WEIGHT.values() if part.weighted else ("''", "''", "0")
         groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
-        counted = f"countIf({part.condition or 'p.count > 0'})"
-        value = {"sum": _value(part), "distinct": counted}.get(part.stat, f"any({part.expression})")
-        value = f"sum(toInt256({_amount(part)}) * {_CONVERTED})" if money else value
+        values = ", ".join(f"{_contribution(each)} AS value{place}" for place, each in enumerate(parts))
         rate = f"WITH {_RATE} AS rate " if money else ""
-        body = f"{self._body(source, [part], each=True)}{self._matching(source)}"
-        sql = f"{rate}SELECT {groups}, {value} AS contribution {body} GROUP BY ALL ORDER BY its_0"
+        body = f"{self._body(source, parts, each=True)}{self._matching(source)}"
+        sql = f"{rate}SELECT {groups}, {values} {body} GROUP BY ALL ORDER BY its_0"
         return _select(sql, self._parameters(source, [window]) | _cell_values(cell))
 
     def left_out(self, source: Source, which: str, window: Span, cell: Sequence[str | None]) -> Select:
@@ -380,6 +379,25 @@ def _value(part: Part) -> str:
         return f"sum({part.expression})" if part.unit == "count" else f"sum(toInt128({part.expression}))"
     condition = f" AND ({part.condition})" if part.condition else ""
     return f"sumIf(n, its_number = 0{condition}) + uniqExactIf(its_number, its_number != 0{condition})"
+
+
+def _contribution(part: Part) -> str:
+    """What an event adds to a part."""
+    if part.unit == "money":
+        return f"sum(toInt256({_amount(part)}) * {_CONVERTED})"
+    if part.stat == "distinct":
+        return f"countIf({part.condition or 'p.count > 0'})"
+    return _value(part) if part.stat == "sum" else f"any({part.expression})"
+
+
+def listed_together(parts: Iterable[Part]) -> list[list[Part]]:
+    """Parts whose evidence lies in the same rows."""
+    groups: dict[tuple[object, ...], list[Part]] = {}
+    for part in parts:
+        once = part if part.stat == "distinct" else None
+        alike = (part.source, part.window, part.evidence, part.unit == "money", part.weighted, once)
+        groups.setdefault(alike, []).append(part)
+    return list(groups.values())
 
 
 def _amount(part: Part) -> str:

@@ -3,6 +3,7 @@
 Folding the listed events alone gives the number again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 from projections.ask import Answered, Asker, Cell, Run
 from projections.formula import Part, Undefined, Unit, Value
 from projections.periods import Period
-from projections.plan import Planner, Select, Span, spans
+from projections.plan import Planner, Select, Span, listed_together, spans
 from projections.presence import stint_days
 from projections.question import BadQuestion, Question
 from projections.targets import worth
@@ -41,7 +42,9 @@ class Evidence:
     def add(self, event: int, part: str, value: Value) -> None:
         """One contribution. What has no value, such as an amount without a rate, adds nothing but is listed."""
         told = self.contributions.setdefault(event, {})
-        told[part] = told.get(part, Fraction(0)) + (Fraction(0) if isinstance(value, Undefined) else value)
+        if isinstance(value, Undefined):
+            value = Fraction(0)
+        told[part] = told[part] + value if part in told else value
 
 
 class Receipts:
@@ -63,30 +66,32 @@ class Receipts:
                 self._target(period, cell, found)
             elif part.special in ("actual", "last_year", "last_year_so_far"):
                 self._measured(part, period, cell, found, left_out)
-            elif part.source is not None:
-                self._part(part, self._asker.window(part, period), cell, found, left_out)
+        for parts in listed_together(part for part in self._question.kpi.parts if part.source is not None):
+            self._parts(parts, self._asker.window(parts[0], period), cell, found, left_out)
         if any(name in _REP_DIMS for name in [*self._question.by, *(name for name, _ in self._question.where)]):
             found.definitions.add("rep")
         return found
 
-    def _part(self, part: Part, window: Span, cell: Cell, found: Evidence, left_out: bool) -> None:
-        source = part.source
+    def _parts(self, parts: Sequence[Part], window: Span, cell: Cell, found: Evidence, left_out: bool) -> None:
+        part, source = parts[0], parts[0].source
         assert source is not None
-        rows = self._rows(self._planner.evidence(part, window, cell))
+        rows = self._rows(self._planner.evidence(parts, window, cell))
         entities, customers = {row[2] for row in rows}, {row[3] for row in rows if row[3]}
         counted: set[str] = set()
-        for event, book, entity, subject, currency, unrated_ms, *weight, contribution in rows:
-            value: Value = Fraction(contribution)
-            if part.stat == "distinct" and contribution:
-                value = Fraction(subject not in counted)
-                counted.add(subject)
-            if part.unit == "money":
-                value = self._asker.converted(contribution, currency, unrated_ms, self._planner)
-                if currency != self._planner.currency:
-                    found.definitions.add("rates")
-            if part.weighted:
-                value = self._asker.weighted(value, tuple(weight), window.end)
-            found.add(event, part.name, value)
+        for row in rows:
+            event, book, entity, subject, currency, unrated_ms = row[:6]
+            for each, contribution in zip(parts, row[-len(parts) :], strict=True):
+                value: Value = Fraction(contribution)
+                if each.stat == "distinct" and contribution:
+                    value = Fraction(subject not in counted)
+                    counted.add(subject)
+                if each.unit == "money":
+                    value = self._asker.converted(contribution, currency, unrated_ms, self._planner)
+                if each.weighted:
+                    value = self._asker.weighted(value, row[6:9], window.end)
+                found.add(event, each.name, value)
+            if part.unit == "money" and currency != self._planner.currency:
+                found.definitions.add("rates")
             found.entities.add((book, entity))
         found.measures |= set(source.measures)
         if part.weighted or "{ranks:" in source.sql(()):

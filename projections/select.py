@@ -38,8 +38,8 @@ class Select:
     all: bool
     """Whether all columns are among the items."""
     under: "Select | None"
-    joined: tuple[tuple[str, Node], ...]
-    """Arrays of one length whose elements each make a row, and how they are called."""
+    joined: tuple[str, Node] | None
+    """An array whose elements each make a row, and how they are called."""
     where: Node | None
     grouped: tuple[Node, ...] | None
     """By what it is grouped; by nothing in particular: by all items that are no sums; None: not at all."""
@@ -109,7 +109,7 @@ class _Reader:
             items.append(self._item(len(items)))
         self.expect("FROM")
         under = self._under()
-        joined = self._joined() if self._is("ARRAY", "JOIN") else ()
+        joined = self._named() if self._is("ARRAY", "JOIN") else None
         where = self._any() if self._is("WHERE") else None
         grouped = self._grouped() if self._is("GROUP", "BY") else None
         having = self._any() if self._is("HAVING") else None
@@ -141,12 +141,6 @@ class _Reader:
         found = [(self._any(), self._is("DESC"))]
         while self._is(","):
             found.append((self._any(), self._is("DESC")))
-        return tuple(found)
-
-    def _joined(self) -> tuple[tuple[str, Node], ...]:
-        found = [self._named()]
-        while self._is(","):
-            found.append(self._named())
         return tuple(found)
 
     def _named(self) -> tuple[str, Node]:
@@ -200,24 +194,14 @@ class _Reader:
         """Up to and with the closing parenthesis."""
         found: list[Node] = []
         while not self._is(")"):
-            if names := self._lambda():
-                found.append(Node("lambda", " ".join(names), (self._any(),)))
+            if self._tokens[self._place + 1] == ("sign", "->"):
+                name = self._next()[1]
+                self.expect("->")
+                found.append(Node("lambda", name, (self._any(),)))
             else:
                 found.append(self._any())
             self._is(",")
         return tuple(found)
-
-    def _lambda(self) -> list[str]:
-        """The names before an arrow, which is passed; nothing where there is none."""
-        place, names = self._place, []
-        inside = self._is("(")
-        while self._tokens[self._place][0] == "name":
-            names.append(self._next()[1])
-            self._is(",") if inside else None
-        if (not inside or self._is(")")) and self._is("->"):
-            return names
-        self._place = place
-        return []
 
     def _added(self) -> Node:
         left = self._multiplied()

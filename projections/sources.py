@@ -102,6 +102,19 @@ def standing(which: str, columns: Iterable[str]) -> str:
     return f"SELECT {', '.join(told)} FROM ({last}) WHERE count > 0"
 
 
+def stood_moments(which: str, by: str) -> str:
+    """Rows by some columns, for ``STOOD``: where lines are many and few are ever restated, this is the fastest way."""
+    return f"""
+        SELECT {by}, min(count) < 0 AS restated, groupArray(at_ms) AS moments, groupArray(event) AS events,
+            groupArray(count) AS counts
+        FROM {{postings}} WHERE {KNOWN} AND count != 0 AND {which} GROUP BY {by}"""
+
+
+_ADDED: Final = "arraySum((b, f, n) -> if(b = a AND f = e, n, 0), moments, events, counts)"
+STOOD: Final = f"if(restated, arrayFilter((a, e) -> {_ADDED} > 0, moments, events), moments)"
+"""The moments of the lines that stand; only where one was taken back lines are put together."""
+
+
 def _first_by(select: str, order: str, each: str) -> str:
     """The first row of each, in an order. Much faster here than argMin."""
     return f"{select} ORDER BY {order} LIMIT 1 BY {each}"
@@ -177,69 +190,26 @@ def _later(stage: str, rank: str, than: str, than_rank: str) -> str:
     return f"if({rank} >= 0 AND {than_rank} >= 0, {rank} > {than_rank}, {stage} != {than})"
 
 
-_INSTANT: Final = "bitShiftLeft(toInt128(at_ms), 64) + event"
-"""Moment and event as one number that orders like the pair."""
-_TOLD: Final = "if(count > 0, toInt64(position), 0 - toInt64(position))"
-"""Where a line was posted; below nothing where it takes one back."""
-
-
-def _moment_of(instant: str) -> str:
-    return f"toInt64(bitShiftRight({instant}, 64))"
-
-
 def _entries(wanted: Columns) -> str:
-    """Deals entering a stage, once a period, each with where it went afterwards.
-
-    The entries of a deal lie in arrays beside one another, which the engine fills several times as fast as one of
-    tuples. Of what was restated, which is rare, the rank is -2.
-    """
-    names = ["stage", *(name for name in _without(wanted, "stage", "deal") if name != "at_ms")]
-    if "rep_id" in names:
-        names.append("basis_ms")
-    names = list(dict.fromkeys(names))
-    alike = [name for name in names if name not in ("event", "basis_ms")]
-    entered = "measure = 'pipeline'"
-    told = {"instants": _INSTANT, "told": _TOLD, "ranks": _rank("stage")} | {f"all_{name}": name for name in names}
-    arrays = ", ".join(f"groupArrayIf({each}, {entered}) AS {name}" for name, each in told.items())
+    """Deals entering a stage, once a period, each with where it went afterwards."""
+    own = ("at_ms", "event", "stage", "its_rank", "its_period", "pipeline", "basis_ms")
+    also = _without(wanted, *own, "deal")
+    names = "".join(f", e.{place} AS {name}" for place, name in enumerate((*own, *also), 1))
+    later = _later("x.3", "x.4", "e.3", "e.4")
+    same = (3, 5, *([6] if "pipeline" in wanted else []), *range(8, 8 + len(also)))
+    alike = " AND ".join(f"x.{place} = e.{place}" for place in same)
+    told = ("at_ms", "event", "deal", "stage", "pipeline", "basis_ms", *also)
+    stops = standing("measure = 'pipeline' AND outcome = 'entered'", told)
+    derived = f"{_rank('stage')} AS its_rank, roundDown(at_ms, {{edges:Array(Int64)}}) AS its_period"
     deals = f"""
-        SELECT deal, {arrays}, sumIf(count, measure = 'won') > 0 AS won,
-            sumIf(count, measure != 'pipeline') > 0 AS closed, min(count) < 0 AS restated
-        FROM {{postings}} WHERE {KNOWN} AND count != 0
-            AND (measure IN ('won', 'lost') OR (measure = 'pipeline' AND outcome = 'entered'))
-        GROUP BY deal"""
-    gone = "t < 0 OR arrayExists((j, u) -> j = i AND 0 - u > t, instants, told)"
-    standing_ranks = f"""
-        if(restated,
-            arrayMap((i, t, k) -> if({gone}, -2, k), instants, told, ranks), ranks)"""
-    other = "j > i AND if(k >= 0 AND l >= 0, l > k, l > -2 AND n != m)"
-    reached = f"""
-        multiIf(won, arrayMap(i -> 1, instants),
-            arrayExists(k -> k = -1, standing),
-            arrayMap((i, k, m) -> arrayExists((j, l, n) -> {other}, instants, standing, all_stage),
-                instants, standing, all_stage),
-            arrayMap((i, k) -> arrayExists((j, l) -> bitAnd(j > i, l > k), instants, standing), instants, standing))"""
-    places = range(len(alike))
-    mine, others = (", ".join(f"{letter}{place}" for place in places) for letter in "mn")
-    same = " AND ".join(f"n{place} = m{place}" for place in places)
-    period = "roundDown({}, {{edges:Array(Int64)}})"
-    before = (
-        f"j < i AND l > -2 AND {same} AND {_moment_of('j')} >= {{lo:Int64}} "
-        f"AND {period.format(_moment_of('j'))} = {period.format(_moment_of('i'))}"
-    )
-    also = ", ".join(f"all_{name}" for name in alike)
-    first = f"""
-        if(arrayUniq(all_stage) = length(all_stage), arrayMap(i -> 1, instants),
-            arrayMap((i, {mine}) -> NOT arrayExists((j, l, {others}) -> {before}, instants, standing, {also}),
-                instants, {also}))"""
-    paths = f"""
-        SELECT *, {standing_ranks} AS standing, {reached} AS reached_by, {first} AS is_first FROM ({deals})"""
-    joined = ", ".join(f"all_{name} AS {name}" for name in names)
+        SELECT deal, groupArray(({", ".join((*own, *also))})) AS path
+        FROM (SELECT *, {derived} FROM ({stops})) GROUP BY deal"""
     return f"""
-        SELECT 'deal' AS book, deal AS entity, deal, 1 AS count, {_moment_of("instant")} AS at_ms, {", ".join(names)},
-            reached, NOT reached AND NOT closed AS open
-        FROM ({paths})
-        ARRAY JOIN instants AS instant, standing AS rank, reached_by AS reached, is_first AS first, {joined}
-        WHERE rank > -2 AND first AND {IN_RANGE}"""
+        SELECT 'deal' AS book, deal AS entity, deal, 1 AS count{names},
+            deal IN ({_WON_DEALS}) OR arrayExists(x -> (x.1, x.2) > (e.1, e.2) AND {later}, path) AS reached,
+            NOT reached AND deal NOT IN ({_CLOSED_DEALS}) AS open
+        FROM ({deals}) ARRAY JOIN path AS e WHERE e.1 >= {{lo:Int64}} AND e.1 < {{hi:Int64}}
+            AND NOT arrayExists(x -> x.1 >= {{lo:Int64}} AND (x.1, x.2) < (e.1, e.2) AND {alike}, path)"""
 
 
 def _visits(wanted: Columns) -> str:
@@ -325,14 +295,7 @@ LEAD_COHORT: Final = Source(
         SELECT DISTINCT book, entity FROM {{postings}}
         WHERE {KNOWN} AND measure IN ('won', 'linked') AND lead IN {{entities:Array(String)}}""",
 )
-ENTRIES: Final = Source(
-    "entries",
-    "deals entering a stage, and how far they came",
-    DEAL,
-    ("pipeline", "won", "lost"),
-    _entries,
-    adds_up=True,
-)
+ENTRIES: Final = Source("entries", "deals entering a stage, and how far they came", DEAL, ("pipeline", "won"), _entries)
 VISITS: Final = Source("visits", "finished visits to a stage", DEAL, ("pipeline",), _visits)
 FIRST_PURCHASES: Final = Source(
     "first_purchases",

@@ -28,6 +28,9 @@ def as_it_is(entry: Entry) -> Entry:
     return entry
 
 
+_NO_BODY: Final = "''"
+
+
 class Books:
     """Answers questions from the ledger of one tenant."""
 
@@ -136,22 +139,29 @@ class Books:
         )
         return self._facts(rows)
 
-    def entries(self, keys: Sequence[Key], position: int) -> list[tuple[Entry, str]]:
-        """The events of these entities up to a position, each with why it is parked or nothing, in order."""
-        found: list[tuple[Entry, str]] = []
-        for book in sorted({book for book, _ in keys}):
-            rows = self.query(
-                "SELECT position, recorded_ms, source, id, type, at_ms, entity, body, parked FROM {history} "
-                "WHERE tenant = {tenant:String} AND book = {book:String} AND position <= {position:UInt64} "
-                "AND entity IN {entities:Array(String)}",
-                {
-                    "tenant": self.tenant,
-                    "book": book,
-                    "position": position,
-                    "entities": [e for b, e in keys if b == book],
-                },
-            )
-            found += [(as_entry(self.tenant, row[:8]), row[8]) for row in rows]
+    def entries(
+        self, keys: Iterable[Key], position: int, kinds: Iterable[str] = (), bodies: bool = True
+    ) -> list[tuple[Entry, str]]:
+        """The events of these entities up to a position, and all of some kinds, each with why it is parked or nothing.
+
+        In order; without ``bodies`` for those who do not read what events tell.
+        """
+        wanted, whole = set(keys), sorted(set(kinds))
+        books = sorted({book for book, _ in wanted} - set(whole))
+        entities = sorted({entity for book, entity in wanted if book not in whole})
+        if not (books or whole):
+            return []
+        rows = self.query(
+            f"SELECT position, recorded_ms, source, id, type, at_ms, entity, {'body' if bodies else _NO_BODY}, parked, "
+            "book FROM {history} WHERE tenant = {tenant:String} AND position <= {position:UInt64} "
+            "AND (book IN {whole:Array(String)} "
+            "OR (book IN {books:Array(String)} AND entity IN {entities:Array(String)}))",
+            {"tenant": self.tenant, "position": position, "whole": whole, "books": books, "entities": entities},
+        )
+        known = set(whole)
+        found = [
+            (as_entry(self.tenant, row[:8]), row[8]) for row in rows if row[9] in known or (row[9], row[6]) in wanted
+        ]
         return sorted(found, key=lambda each: each[0].position)
 
     def at(self, positions: Iterable[int]) -> list[Entry]:
@@ -162,15 +172,6 @@ class Books:
             {"tenant": self.tenant, "positions": list(positions)},
         )
         return [as_entry(self.tenant, row) for row in rows]
-
-    def entities(self, books: Sequence[str], position: int) -> set[Key]:
-        """All entities of these kinds that are known at a position."""
-        rows = self.query(
-            "SELECT DISTINCT book, entity FROM {history} "
-            "WHERE tenant = {tenant:String} AND book IN {books:Array(String)} AND position <= {position:UInt64}",
-            {"tenant": self.tenant, "books": list(books), "position": position},
-        )
-        return {(book, entity) for book, entity in rows}
 
     def reps(self, keys: Sequence[Key], measures: Sequence[str], position: int) -> list[str]:
         """The reps whose assignment decides where the lines of these entities and measures belong."""

@@ -47,12 +47,10 @@ def explain(books: Books, question: Question) -> dict[str, Any]:
 def _entries(books: Books, evidence: Evidence, cut: Cut) -> list[tuple[Entry, str]]:
     """The events of all histories a number rests on, of its definitions, and of what was left out."""
     keys = evidence.entities | {key for key, _ in evidence.left_out.values()}
-    definitions = books.entities(sorted(evidence.definitions), cut.position)
-    reps: set[Key] = set()
     if "rep" in evidence.definitions:
-        reps = {("rep", rep) for rep in books.reps(sorted(keys), sorted(evidence.measures), cut.position)}
-    wanted = keys | {key for key in definitions if key[0] != "rep"} | reps
-    return books.entries(sorted(wanted), cut.position)
+        reps = books.reps(sorted(keys), sorted(evidence.measures), cut.position)
+        keys = keys | {("rep", rep) for rep in reps}
+    return books.entries(keys, cut.position, evidence.definitions - {"rep"}, bodies=False)
 
 
 def _voided(definitions: Definitions) -> dict[tuple[str, str], Fact]:
@@ -80,7 +78,7 @@ def _later(books: Books, question: Question, evidence: Evidence, cut: Cut) -> li
         return []
     later = Receipts(books.query, asker, question).evidence(*one_cell(answered))
     positions = later.contributions.keys() - evidence.contributions.keys()
-    entries: Iterable[tuple[Entry, str]] = books.entries(sorted(later.entities), now.position)
+    entries: Iterable[tuple[Entry, str]] = books.entries(later.entities, now.position, bodies=False)
     return [
         event_json(entry) | {"reason": "recorded after the cut"}
         for entry, _ in entries
