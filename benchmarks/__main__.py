@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import gateway, kafka, questions, replay, wallboard, work
+from benchmarks import gateway, kafka, kpis, questions, replay, wallboard, work
 from benchmarks.measure import Figure, commanded, taken
 
 PAGE: Final = Path(__file__).with_name("README.md")
@@ -65,7 +65,7 @@ def measured(events: int) -> list[str]:
         nothing = taken(work.empty, data)
         rebuilt = taken(work.rebuild_all, data)
         yardstick = taken(work.sql_yardstick, data)
-        asked = taken(work.ask_all, data)
+        asked = taken(kpis.ask_all, data)
     lines = [f"## {told:,}{_TOLD}", "", "| what | events/s | of the SQL yardstick | CPU µs an event | peak MiB |"]
     lines += ["|---|---|---|---|---|"]
     rate = _rate(yardstick, nothing, int(yardstick.result))
@@ -81,21 +81,13 @@ def measured(events: int) -> list[str]:
         told_speed = "too short to tell" if speed is None else f"{speed:,.0f}"
         ratio = f"{speed / rate:.2f}" if speed and rate else "–"
         lines.append(f"| {name} | {told_speed} | {ratio} | {cpu:.1f} | {figure.peak_mib:,.0f} |")
-    return [*lines, "", *_questions(asked), ""]
+    return [*lines, "", *kpis.page(asked.result, asked.peak_mib), ""]
 
 
 def _rate(figure: Figure, nothing: Figure | None, count: int) -> float | None:
     """Events a second, without what opening the engine costs; None where that is nearly all of it."""
     seconds = figure.seconds - (nothing.seconds if nothing else 0)
     return count / seconds if seconds > LEAST_S else None
-
-
-def _questions(asked: Figure) -> list[str]:
-    lines = [f"Each KPI by one dimension and month over two years, {work.ROUNDS} times; {asked.peak_mib:,.0f} MiB.", ""]
-    lines += ["| KPI | median ms | p99 ms |", "|---|---|---|"]
-    for kpi, times in sorted(asked.result.items(), key=lambda item: -item[1][len(item[1]) // 2]):
-        lines.append(f"| `{kpi}` | {times[len(times) // 2]:.0f} | {times[-1]:.0f} |")
-    return lines
 
 
 _PARTS: Final[dict[str, Callable[[Sequence[int]], list[str]]]] = {
