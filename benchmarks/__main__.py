@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import gateway, kafka, questions, replay, wallboard, work
+from benchmarks import gateway, kafka, kpis, questions, replay, wallboard, work
 from benchmarks.measure import Figure, commanded, taken
 
 PAGE: Final = Path(__file__).with_name("README.md")
@@ -55,8 +55,6 @@ def _place(heading: str) -> tuple[int, int, str]:
 LEAST_S: Final = 0.2
 """Less than this is lost in the noise of starting a process."""
 LARGE: Final = 5_000_000
-FEW: Final = 3
-"""From so many events on each KPI is asked only so often."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,6 @@ class Taken:
     rebuilt: Figure
     yardstick: Figure
     asked: Figure
-    rounds: int
 
 
 def ledger(sizes: Sequence[int]) -> list[str]:
@@ -90,9 +87,8 @@ def measured(events: int) -> Taken:
         nothing = taken(work.empty, data)
         rebuilt = taken(work.rebuild_all, data)
         yardstick = taken(work.sql_yardstick, data)
-        rounds = work.ROUNDS if events < LARGE else FEW
-        asked = taken(work.ask_all, data, rounds)
-    return Taken(told, simulated, ingested, nothing, rebuilt, yardstick, asked, rounds)
+        asked = taken(kpis.ask_all, data, kpis.ROUNDS if events < LARGE else kpis.FEW)
+    return Taken(told, simulated, ingested, nothing, rebuilt, yardstick, asked)
 
 
 def _told(figures: Taken) -> list[str]:
@@ -112,7 +108,7 @@ def _told(figures: Taken) -> list[str]:
         told_speed = "too short to tell" if speed is None else f"{speed:,.0f}"
         ratio = f"{speed / rate:.2f}" if speed and rate else "–"
         lines.append(f"| {name} | {told_speed} | {ratio} | {cpu:.1f} | {figure.peak_mib:,.0f} |")
-    return [*lines, "", *_questions(figures.asked, figures.rounds), ""]
+    return [*lines, "", *kpis.page(figures.asked.result, figures.asked.peak_mib), ""]
 
 
 def _growth(found: Sequence[Taken]) -> list[str]:
@@ -128,6 +124,7 @@ def _growth(found: Sequence[Taken]) -> list[str]:
         ("the quickest quarter of KPIs is below ms", lambda each: _quantile(each, 1, 4)),
         ("half of the KPIs are below ms", lambda each: _quantile(each, 1, 2)),
         ("the slowest KPI: ms", lambda each: _quantile(each, 1, 1)),
+        ("KPIs", lambda each: kpis.summary(each.asked.result["kpis"])),
         ("all questions: peak MiB", lambda each: f"{each.asked.peak_mib:,.0f}"),
     ):
         lines.append(f"| {name} | " + " | ".join(map(cell, found)) + " |")
@@ -136,7 +133,7 @@ def _growth(found: Sequence[Taken]) -> list[str]:
 
 def _quantile(figures: Taken, share: int, of: int) -> str:
     """The median time of the KPI below which a share of them lie."""
-    medians = sorted(times[len(times) // 2] for times in figures.asked.result.values())
+    medians = sorted(kpis.percentile(rest, 50) for _, rest in figures.asked.result["kpis"].values())
     return f"{medians[len(medians) * share // of - 1]:,.0f}"
 
 
@@ -144,14 +141,6 @@ def _rate(figure: Figure, nothing: Figure | None, count: int) -> float | None:
     """Events a second, without what opening the engine costs; None where that is nearly all of it."""
     seconds = figure.seconds - (nothing.seconds if nothing else 0)
     return count / seconds if seconds > LEAST_S else None
-
-
-def _questions(asked: Figure, rounds: int) -> list[str]:
-    lines = [f"Each KPI by one dimension and month over two years, {rounds} times; {asked.peak_mib:,.0f} MiB.", ""]
-    lines += ["| KPI | median ms | p99 ms |", "|---|---|---|"]
-    for kpi, times in sorted(asked.result.items(), key=lambda item: -item[1][len(item[1]) // 2]):
-        lines.append(f"| `{kpi}` | {times[len(times) // 2]:.0f} | {times[-1]:.0f} |")
-    return lines
 
 
 _PARTS: Final[dict[str, Callable[[Sequence[int]], list[str]]]] = {

@@ -2,13 +2,9 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, Final
 
-from projections.catalogue import KPIS
-from projections.question import question
-from services.books import Books
 from services.replay.rebuild import rebuild
 from services.replay.verify import broken_laws
 from services.settings import Settings
@@ -19,8 +15,6 @@ EVENTS_PER_REP: Final = 4_930
 """What the simulated company tells for each rep in two years, roughly."""
 SOME_REFUSED: Final = (0, 3)
 """How ``ingest`` ends: of what the simulated company tells, some is refused."""
-ROUNDS: Final = 25
-"""How often each KPI is asked."""
 
 
 def simulate(path: Path, events: int) -> int:
@@ -58,21 +52,6 @@ def rebuild_all(data: Path) -> int:
         if broken := broken_laws(workspace.store, "default", workspace.store.checkpoint("default")):
             raise RuntimeError(f"laws are broken: {broken}")
         return int(told["events"])
-
-
-def ask_all(data: Path, rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Milliseconds of each KPI by one dimension and month over two years, sorted."""
-    with Workspace(Settings(data=data)) as workspace:
-        books = workspace.books("default")
-        return {kpi.id: sorted(_ask(books, kpi.id) for _ in range(rounds)) for kpi in KPIS}
-
-
-def _ask(books: Books, kpi: str) -> float:
-    dims = question(kpi).kpi.dims
-    by = "region" if "region" in dims else sorted(dims)[0]
-    start = time.perf_counter()
-    books.ask(question(kpi, by=[by], grain="month", from_="2024-01", to="2026-01"))
-    return (time.perf_counter() - start) * 1000
 
 
 def sql_yardstick(data: Path) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from projections.formula import Formula, Part, Unit
@@ -41,23 +42,23 @@ class Kpi:
         """What follows the slash."""
         return self.id.partition("/")[2] or None
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """All parts, those computed with first."""
         return tuple(dict.fromkeys(self.formula.parts() + self.also))
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """``stock`` where it stands at a moment, ``flow`` where it belongs to a period."""
         flows = any(part.window in ("period", "so_far", "start") for part in self.formula.parts())
         return "flow" if flows or self.scoped else "stock"
 
-    @property
+    @cached_property
     def adds_up(self) -> bool:
         """Whether its values of two periods are, added up, that of both together."""
         return self.formula.linear()
 
-    @property
+    @cached_property
     def dims(self) -> frozenset[str]:
         """What it can be grouped and filtered by: what all its parts can."""
         if self.scoped:
@@ -66,7 +67,7 @@ class Kpi:
         sets += [PEOPLE for part in self.parts if part.special == "rep_days"]
         return frozenset.intersection(*sets)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Of everything that makes the number: it changes when, and only when, the definition does."""
         told = [self.id, self.unit, self.formula.words()]

@@ -97,11 +97,14 @@ def worth(known: Sequence[Target], kpi: Kpi, currency: str, definitions: Definit
         return sum((each.value for each in known), Fraction(0))
     total = Fraction(0)
     for each in known:
+        if each.currency == currency:
+            total += each.value
+            continue
         rate = definitions.rate(each.currency, currency, min(each.from_ms, now_ms))
         if rate is None:
             return Undefined("missing_rate", f"{each.currency}/{currency}")
-        total += each.value * rate * 10 ** EXPONENTS[currency]
-    return total
+        total += each.value * rate
+    return total * 10 ** EXPONENTS[currency]
 
 
 def days_gone(from_ms: int, to_ms: int, now_ms: int, calendar: Calendar) -> tuple[int, int]:
