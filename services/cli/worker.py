@@ -28,16 +28,19 @@ def worker(session: Session) -> int:
     import gc
     import sys
 
+    from services.sealing.open import must_name_keys
+    from services.sealing.port import SealingError
     from services.worker import logs
     from services.worker.worker import Worker
 
-    logs.start(settings.worker_log)
     gc.set_threshold(200_000, 20, 100)  # events hold no cycles; looking for some costs a third of the time
     sys.setswitchinterval(0.0005)  # s; threads that wait for the network would else wait for each other's turns
     try:
+        must_name_keys(settings)  # which no time mends
         running = Worker(settings, lambda told: _begun(session, told))
-    except ValueError as error:
+    except (ValueError, SealingError) as error:
         raise Problem(f"a setting cannot be used: {error}", BAD_USAGE) from error
+    logs.start(settings.worker_log)
     asyncio.run(running.run())
     return FINE
 

@@ -91,3 +91,21 @@ def test_a_cluster_that_is_none_is_a_sentence(tmp_path: Path, run: Run, monkeypa
         assert code in (1, 2)
         assert "allowed: kafka://host:9092" in result["error"]
         assert "hidden" not in result["error"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ("", "name one for all with SALESTREAM_SUBJECT_KEYS"),
+        ("/tmp/subjects.sqlite", "'/tmp/subjects.sqlite' is not supported here; allowed: sqlite:///path"),
+    ],
+)
+def test_a_worker_that_no_time_helps_does_not_begin(
+    keys: str, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SALESTREAM_JOURNAL", "kafka://127.0.0.1:1")
+    monkeypatch.setenv("SALESTREAM_SUBJECT_KEYS", keys)
+
+    assert main(["worker"]) == 2
+
+    assert sentence in capsys.readouterr().err

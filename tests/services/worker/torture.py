@@ -22,13 +22,17 @@ from services.store.server import open_server
 from tests.clickhouse.running import RunningServer
 from tests.kafka import broker
 from tests.oracle.real_path import Backends
-from tests.services.worker.harness import Running, Site, stories, unique
+from tests.services.worker.harness import Running, Site, stories, unique, wait
 from tests.services.worker.nursery import Nursery
 
 PER_KILL: Final = 60
 """Events told for each kill."""
 PER_S: Final = 100
 """Events told a second while the store is down, and while workers come and go."""
+MOVES: Final = 25
+"""Every so many-th worker is let live until the ledger has moved."""
+LONGEST_S: Final = 2.0
+"""How long the others live at most, on average."""
 WINDOW: Final = 50
 """Within so many events, any may come first."""
 
@@ -80,17 +84,33 @@ def disordered(tenants: Sequence[str], length: int, chance: random.Random) -> li
 
 
 def killed(site: Site, events: Sequence[dict[str, Any]], kills: int, chance: random.Random) -> None:
-    """A worker is killed at a random time, while it starts or while it works, and another takes its place."""
+    """A worker is killed at a random time, while it starts or while it works, and another takes its place.
+
+    On average it lives as long as one lately needed to write something to the ledger, however slow the machine is.
+    """
     part = -(-len(events) // kills)
+    lives_s = 0.2
     for number in range(kills):
         site.tell(events[number * part : (number + 1) * part])
         worker = site.start("ab"[number % 2], WORKER_BATCH=chance.choice((20, 200, 2000)))
-        if chance.random() < 0.8:
-            worker.says("partitions assigned")
-        time.sleep(chance.random() * 0.4)
+        if number % MOVES == 0:
+            lives_s = min(_until_it_wrote(site, worker), LONGEST_S)
+        else:
+            if chance.random() < 0.8:
+                worker.says("partitions assigned")
+            time.sleep(chance.random() * 2 * lives_s)
         worker.kill()
         site.workers.remove(worker)
         site.bury()
+
+
+def _until_it_wrote(site: Site, worker: Running) -> float:
+    """Wait until the ledger has moved; the seconds that this took the worker once it had its partitions."""
+    before = site.positions()
+    worker.says("partitions assigned")
+    began = time.monotonic()
+    wait(lambda: site.positions() != before, "the ledger to move", 120, lambda: worker.log[-1500:])
+    return time.monotonic() - began
 
 
 def without_a_store(
