@@ -5,6 +5,7 @@ among the dead letters, and the rest goes on.
 """
 
 from collections.abc import Callable, Container, Sequence
+from functools import cache
 from typing import Final
 
 from events.codec import UnknownEvent, read
@@ -114,6 +115,7 @@ def voided_before(journal: Journal, tenant: str, position: int, waiting: Contain
     return {(fact.data.source, fact.data.id) for fact in facts if isinstance(fact.data, EventVoided)}
 
 
+@cache
 def kind_of(type_: str) -> str:
     """The book an event belongs to; a type this version does not know has a book of that name."""
     event = BY_TYPE.get(type_)
@@ -122,8 +124,7 @@ def kind_of(type_: str) -> str:
 
 def post_entries(ledger: Ledger, parked: set[Key], entries: Sequence[Entry]) -> tuple[list[Applied], list[Line]]:
     """What came of each entry, and all lines. ``parked`` entities grow by those that could not be posted."""
-    kinds = {type_: kind_of(type_) for type_ in {entry.type for entry in entries}}
-    keys = [(kinds[entry.type], entry.subject) for entry in entries]
+    keys = [(kind_of(entry.type), entry.subject) for entry in entries]
     ledger.prefetch(keys)
     applied: list[Applied] = []
     lines: list[Line] = []

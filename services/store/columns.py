@@ -109,6 +109,11 @@ def _array(name: str, values: Sequence[Any]) -> Any:
 
 def _nothing(name: str, length: int) -> Any:
     """A column in which nothing is told."""
+    return _blank(name, 1 << length.bit_length()).slice(0, length)
+
+
+@cache
+def _blank(name: str, length: int) -> Any:
     type_ = _TYPES[name]
     return pa.repeat(pa.scalar(_EMPTY.get(name, "" if pa.types.is_string(type_) else 0), type_), length)
 
