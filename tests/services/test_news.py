@@ -14,7 +14,8 @@ def wrote(recent: Recent, before: int, *positions: int, lines: int = 1) -> None:
                for at in positions]  # fmt: skip
     posting = Posting(measure="touchpoint", at_ms=0, event=1, count=1, dims=Dimensions(attributes=(("a", "b"),)))
     told = [Line(at, number, "touchpoint", "x", posting) for at in positions for number in range(lines)]
-    recent.wrote("t", before, applied, told, frozenset({("touchpoint", "x")}))
+    recent.posted("t", before, applied, told, frozenset({("touchpoint", "x")}))
+    recent.wrote("t", Cut(positions[-1], positions[-1] * 10))
 
 
 def positions(recent: Recent, known: int, upto: int) -> list[int] | None:
@@ -48,7 +49,7 @@ def test_where_something_lacks_nothing_is_known() -> None:
     wrote(recent, 5, 6)
     assert (positions(recent, 0, 6), positions(recent, 5, 6)) == (None, [6])
     wrote(recent, 6, 7, lines=MANY + 1)
-    assert (positions(recent, 6, 7), recent.head("t")) == (None, None), "so many are for the engine"
+    assert (positions(recent, 6, 7), recent.head("t")) == (None, Cut(7, 70)), "so many are for the engine"
     wrote(recent, 7, 8)
     recent.forget("t")
     assert (recent.head("t"), recent.head("other")) == (None, None)
