@@ -10,7 +10,7 @@ from events.vocabulary import BY_TYPE
 from events.words import major
 from projections.answer import as_json
 from projections.ask import Answered, Asker, Run
-from projections.compute import COLUMNS
+from projections.compute import COLUMNS, Columns
 from projections.definitions import KINDS, Definitions
 from projections.ledger import Key
 from projections.periods import moment
@@ -41,6 +41,8 @@ class Books:
         """``opened`` gives an entry with what is personal in it, for those who show names; see Journal.opened.
         ``recent`` knows what was posted last, where that is done in this process."""
         self._recent: Final = recent
+        self._ahead = 0
+        """Up to here it has to be written before the engine is asked."""
         self.opened: Final = opened
         self._store: Final = store
         self.tables: Final = tables
@@ -71,15 +73,48 @@ class Books:
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Rows of a SELECT."""
+        if self._recent is not None and self._ahead:
+            self._recent.settle(self.tenant, self._ahead)
+            self._ahead = 0
         return self._store.query(sql, parameters)
 
     def cut(self, as_of: str | None) -> Cut:
         """The cut a question names: a position, a recorded time, or now. Raises BadQuestion."""
-        head = self._recent.head(self.tenant) if self._recent is not None else None
-        now = head or self._store.checkpoint(self.tenant)
+        now = self._written()
+        if as_of is not None and as_of.isdecimal() and int(as_of) > now.position and self._recent is not None:
+            ahead = self._recent.ahead(self.tenant)
+            if ahead is not None and int(as_of) <= ahead.position:
+                self._recent.settle(self.tenant, int(as_of))
+                now = self._written()
         if self.past is not None:
             now = self._cut_of(self.past, now)
         return now if as_of is None else self._cut_of(as_of, now)
+
+    def latest(self) -> Cut:
+        """The cut of all that is posted, also where that is in memory only: what ``news`` tells reaches as far, and
+        what is asked next of the engine waits until it is written."""
+        ahead = self._recent.ahead(self.tenant) if self._recent is not None else None
+        if ahead is None:
+            return self._written()
+        self._ahead = ahead.position
+        return ahead
+
+    def lines(self, where: str, told: Mapping[str, Any], position: int) -> list[Columns]:
+        """The lines up to a position of which a condition holds, without waiting: what is not written yet comes from
+        memory, all of it."""
+        written, news = self._written().position, None
+        if written < position and self._recent is not None:
+            news = self._recent.since(self.tenant, written, position)
+        ask = self._store.query if written >= position or news is not None else self.query
+        told = {**told, "tenant": self.tenant, "cut": written if news is not None else position}
+        known = "FROM {postings} WHERE tenant = {tenant:String} AND position <= {cut:UInt64}"
+        rows = ask(f"SELECT {', '.join(COLUMNS)} {known} AND {where}", told)
+        found: list[Columns] = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        return [*found, *news.lines] if news is not None else found
+
+    def _written(self) -> Cut:
+        head = self._recent.head(self.tenant) if self._recent is not None else None
+        return head or self._store.checkpoint(self.tenant)
 
     def news(self, known: int, upto: int) -> News | None:
         """What became known after one position, up to another; None where that is much."""

@@ -1,8 +1,8 @@
 """What is new in a ledger: its latest lines, kept by who wrote them for those who look at them at once."""
 
 from collections import deque
-from collections.abc import Sequence
-from threading import Lock
+from collections.abc import Callable, Sequence
+from threading import Condition
 from typing import Final
 
 import msgspec
@@ -10,8 +10,10 @@ import msgspec
 from projections.compute import Columns, columns
 from projections.ledger import Key, Line
 from services.journal.port import Cut
-from services.store.port import Applied
+from services.store.port import Applied, StoreError
 
+PATIENCE_S: Final = 10.0
+"""How long to wait until something is written."""
 MANY: Final = 1_000
 """Lines; where more are new at once, it is for the engine to look at them."""
 
@@ -27,10 +29,10 @@ class News(msgspec.Struct, frozen=True):
 
 
 class _Batch(msgspec.Struct):
-    """What was written in one go."""
+    """What was posted in one go."""
 
     before: int
-    """The position of the checkpoint until then."""
+    """The position up to which all was posted until then."""
     cut: Cut
     lines: Sequence[Line]
     books: frozenset[str]
@@ -44,17 +46,29 @@ class _Batch(msgspec.Struct):
         return self.told
 
 
+def _nobody() -> None:
+    """Nobody writes."""
+
+
 class Recent:
-    """The latest lines of each tenant, as many as fit. Any thread may write and ask."""
+    """The latest lines of each tenant, as many as fit: those that are written, and those that are going to be.
+
+    Who posts makes the lines at once and writes them together, for each write costs the store much. Who only needs the
+    lines sees them at once. Any thread may write and ask.
+    """
 
     def __init__(self) -> None:
         self._batches: dict[str, deque[_Batch]] = {}
-        self._lock = Lock()
+        self._written: dict[str, Cut] = {}
+        self._awaited: set[str] = set()
+        self._lock = Condition()
+        self.hurry: Callable[[], object] = _nobody
+        """Hears that somebody waits for what is not written yet."""
 
-    def wrote(
+    def posted(
         self, tenant: str, before: int, applied: Sequence[Applied], lines: Sequence[Line], fresh: frozenset[Key]
     ) -> None:
-        """These were written behind a checkpoint, and the checkpoint behind them; ``fresh`` entities had none yet."""
+        """These follow upon a position, and are going to be written; ``fresh`` entities had no lines yet."""
         last = applied[-1].entry
         books = frozenset(each.book for each in applied)
         batch = _Batch(before, Cut(last.position, last.recorded_ms), lines if len(lines) <= MANY else (), books, fresh)
@@ -67,17 +81,54 @@ class Recent:
             while sum(len(each.lines) for each in kept) > 2 * MANY or len(kept) > MANY:
                 kept.popleft()
 
-    def forget(self, tenant: str | None = None) -> None:
-        """What was written is not what stands there any more; of all tenants, where none is named."""
+    def wrote(self, tenant: str, cut: Cut) -> None:
+        """The ledger is written as far as this."""
         with self._lock:
-            for name in [tenant] if tenant is not None else list(self._batches):
+            self._written[tenant] = cut
+            self._awaited.discard(tenant)
+            self._lock.notify_all()
+
+    def forget(self, tenant: str | None = None) -> None:
+        """What was posted is not what stands there any more; of all tenants, where none is named."""
+        with self._lock:
+            for name in [tenant] if tenant is not None else [*self._batches, *self._written]:
                 self._batches.pop(name, None)
+                self._written.pop(name, None)
+                self._awaited.discard(name)
+            self._lock.notify_all()
 
     def head(self, tenant: str) -> Cut | None:
-        """How far the tenant's ledger is; None where that is not known here."""
+        """How far the tenant's ledger is written; None where that is not known here."""
+        with self._lock:
+            return self._written.get(tenant)
+
+    def ahead(self, tenant: str) -> Cut | None:
+        """How far it is posted, if only in memory; None where that is not known here."""
         with self._lock:
             kept = self._batches.get(tenant)
-            return kept[-1].cut if kept else None
+            return kept[-1].cut if kept else self._written.get(tenant)
+
+    def awaited(self, tenant: str) -> bool:
+        """Whether somebody waits until what is posted is written."""
+        with self._lock:
+            return tenant in self._awaited
+
+    def settle(self, tenant: str, position: int) -> None:
+        """Wait until the ledger is written up to a position that was posted. Raises StoreError where it will not be."""
+        with self._lock:
+            if self._is_written(tenant, position):
+                return
+            self._awaited.add(tenant)
+            self.hurry()
+            self._lock.wait_for(
+                lambda: self._is_written(tenant, position) or tenant not in self._batches, timeout=PATIENCE_S
+            )
+            if not self._is_written(tenant, position):
+                raise StoreError(f"what was posted up to {position} could not be written yet; it will be tried again")
+
+    def _is_written(self, tenant: str, position: int) -> bool:
+        written = self._written.get(tenant)
+        return written is not None and written.position >= position
 
     def since(self, tenant: str, known: int, upto: int) -> News | None:
         """What became known after one position, up to another; None where that is not known here, or is much."""

@@ -24,6 +24,8 @@ HURRY_S: Final = 0.02
 never longer than the other."""
 LITTLE: Final = 200
 """Events posted in one go, up to which it is worth a hurry."""
+WRITE_S: Final = 0.5
+"""What was posted in a hurry is written so often: a board has it from memory, and the store likes few large writes."""
 _LOOK_S: Final = 1.0
 """How often to look for what nobody has announced."""
 _PATIENCE_S: Final = 5.0
@@ -47,7 +49,12 @@ class Follower:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._news = Event()
         self._stopping = Event()
+        self._hurry = Event()
+        """Somebody waits, or it is to end: there is no time for a pause."""
         self._posted: dict[str, int] = {}
+        self._written: dict[str, int] = {}
+        self._write_s = 0.0
+        """When what waits is to be written."""
         self.failing = False
         """Whether the last try failed; the log says why."""
         self.watched: Callable[[], bool] = _nobody
@@ -63,11 +70,11 @@ class Follower:
 
     def behind(self) -> int:
         """How many events the ledgers lack. Any thread may ask. Raises JournalError."""
-        journal, posted = self._workspace.journal, self._posted.copy()
-        return sum(max(journal.head(name).position - posted.get(name, 0), 0) for name in journal.tenants())
+        journal, written = self._workspace.journal, self._written.copy()
+        return sum(max(journal.head(name).position - written.get(name, 0), 0) for name in journal.tenants())
 
     def posted(self, tenant: str) -> int | None:
-        """How far the ledger of a tenant is; None where nothing of it was posted yet. Any thread may ask."""
+        """How far the ledger of a tenant is posted, if only in memory; None where nothing was. Any thread may ask."""
         return self._posted.get(tenant)
 
     def _run(self) -> None:
@@ -75,9 +82,10 @@ class Follower:
         while not self._stopping.is_set():
             start, before = time.monotonic(), sum(self._posted.values())
             self._try()
-            self._stopping.wait(self._pause_s(time.monotonic() - start, sum(self._posted.values()) - before))
+            self._hurry.wait(self._pause_s(time.monotonic() - start, sum(self._posted.values()) - before))
+            self._hurry.clear()
             if not self._stopping.is_set():
-                self._news.wait(_LOOK_S)
+                self._news.wait(max(min(_LOOK_S, self._write_s - time.monotonic()), 0) if self._waits else _LOOK_S)
             self._news.clear()
         self._try()
 
@@ -107,18 +115,43 @@ class Follower:
             self._others()
         for tenant in journal.tenants():
             head = journal.head(tenant).position
-            if head != self._posted.get(tenant):
+            if head != self._written.get(tenant):
                 with self._workspace.posting:
-                    poster = self._workspace.poster(tenant)
-                    # Up to here only: what comes meanwhile is worth one write after the pause, not many small ones now.
-                    poster.catch_up(partial(self._note, poster), upto=head)
-                    self._note(poster, 0)
+                    self._post_up_to(self._workspace.poster(tenant), head)
+
+    def _post_up_to(self, poster: Poster, head: int) -> None:
+        """Up to here only: what comes meanwhile is worth one write after the pause, not many small ones now."""
+        little = head - poster.position + poster.waiting <= LITTLE
+        if little and self.watched() and not self._is_due(poster):
+            if not poster.waiting:
+                self._write_s = time.monotonic() + WRITE_S
+            poster.look_ahead(head)
+        else:
+            poster.catch_up(partial(self._note, poster), upto=head)
+        self._note(poster, 0)
+
+    def _is_due(self, poster: Poster) -> bool:
+        """Whether what it has in memory is to be written."""
+        is_late = poster.waiting and time.monotonic() >= self._write_s
+        return bool(is_late) or self._stopping.is_set() or self._workspace.recent.awaited(poster.tenant)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether something is to be written."""
+        return self._posted != self._written
+
+    def _hasten(self) -> None:
+        self._hurry.set()
+        self._news.set()
 
     def _note(self, poster: Poster, done: int) -> None:
         self._posted[poster.tenant] = poster.position
+        if not poster.waiting:
+            self._written[poster.tenant] = poster.position
         self.posted_more()
 
     def __enter__(self) -> Self:
+        self._workspace.recent.hurry = self._hasten
         self.done = self._thread.submit(self._run)
         return self
 
@@ -126,5 +159,5 @@ class Follower:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
-        self._news.set()
+        self._hasten()
         self._thread.shutdown()

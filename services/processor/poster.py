@@ -13,7 +13,7 @@ from events.corrections import EventVoided
 from events.envelope import Entry, Fact
 from events.vocabulary import BY_TYPE
 from projections.ledger import Identity, Key, Ledger, Line, Unpostable
-from services.journal.port import Journal
+from services.journal.port import Cut, Journal
 from services.news import Recent
 from services.store.port import Applied, Store
 
@@ -27,7 +27,7 @@ class Poster:
     def __init__(
         self, tenant: str, journal: Journal, store: Store, *, keep: int = 100_000, recent: Recent | None = None
     ) -> None:
-        """``recent`` is told what was written."""
+        """``recent`` is told what was posted, and what was written."""
         self.tenant = tenant
         self._recent = recent
         self._fresh: set[Key] = set()
@@ -39,6 +39,11 @@ class Poster:
 
     def _begin(self) -> None:
         """Start from the checkpoint, knowing nothing but what the store has."""
+        self._applied: list[Applied] = []
+        """What is posted and not written yet; and its lines."""
+        self._lines: list[Line] = []
+        if self._recent is not None:
+            self._recent.forget(self.tenant)
         self._store.recover(self.tenant)
         self.position = self._store.checkpoint(self.tenant).position
         self._parked = parked_keys(self._store, self.tenant, self._journal)
@@ -50,9 +55,10 @@ class Poster:
     def catch_up(
         self, progress: Callable[[int], None] | None = None, batch: int = BATCH, upto: int | None = None
     ) -> int:
-        """Post everything the journal has, or at least as far as ``upto``; the number of events posted."""
+        """Post and write everything the journal has, or at least as far as ``upto``; the number of events posted."""
         if self._failed:
             self._begin()
+        self.write()
         total = 0
         while (upto is None or self.position < upto) and (
             entries := self._journal.read(self.tenant, self.position, batch)
@@ -64,16 +70,44 @@ class Poster:
         return total
 
     def post(self, entries: Sequence[Entry]) -> None:
-        """Post the next entries of the journal and move the checkpoint behind them."""
-        self._failed = True  # until it is written, what is in memory is ahead of the store
+        """Post the next entries of the journal, write them, and move the checkpoint behind them."""
+        self._post(entries)
+        self.write()
+
+    def look_ahead(self, upto: int) -> None:
+        """Post what the journal has up to a position, in memory only: ``recent`` tells it, ``write`` writes it."""
+        if self._failed:
+            self._begin()
+        if entries := self._journal.read(self.tenant, self.position, upto - self.position):
+            self._post(entries)
+
+    def write(self) -> None:
+        """Write what is posted only in memory."""
+        if self._applied:
+            self._failed = True
+            self._write(self._applied, self._lines)
+            self._failed = False
+            last = self._applied[-1].entry
+            self._applied, self._lines = [], []
+            if self._recent is not None:
+                self._recent.wrote(self.tenant, Cut(last.position, last.recorded_ms))
+        self._ledger.trim()  # what is not written has to stay in memory
+
+    @property
+    def waiting(self) -> int:
+        """How many events are not written yet."""
+        return len(self._applied)
+
+    def _post(self, entries: Sequence[Entry]) -> None:
+        self._failed = True  # until all of it is, what is in memory is of no use
         self._fresh = set()
         applied, lines = post_entries(self._ledger, self._parked, entries)
-        self._write(applied, lines)
         self._failed = False
+        self._applied += applied
+        self._lines += lines
         if self._recent is not None:
-            self._recent.wrote(self.tenant, self.position, applied, lines, frozenset(self._fresh))
+            self._recent.posted(self.tenant, self.position, applied, lines, frozenset(self._fresh))
         self.position = entries[-1].position
-        self._ledger.trim()
 
     def _write(self, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
         """Into the store, and the checkpoint behind it. What is raised here stops the batch."""
@@ -81,6 +115,7 @@ class Poster:
 
     def retry_parked(self) -> tuple[int, int]:
         """Try parked events again, at their own positions; how many went through and how many stay."""
+        self.write()
         parked = [entry for entry, _, _ in self._store.parked(self.tenant)]
         if not parked:
             return 0, 0

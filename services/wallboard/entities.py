@@ -1,10 +1,10 @@
 """All lines of the entities that changed lately: what follows from one of them is worked out anew from these."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from projections.compute import COLUMNS, Columns
+from projections.compute import Columns
 from projections.ledger import Key
 from services.books import Books
 
@@ -12,10 +12,7 @@ KEEP: Final = 2_000
 """Entities whose lines are kept, for each statement; who changed once is likely to change again soon."""
 ROSTER: Final = 200_000
 """As long as there are no more names than these, all are known, and who is new need not be looked for."""
-_OF_THESE: Final = (
-    "FROM {postings} WHERE tenant = {tenant:String} AND position <= {cut:UInt64} "
-    "AND measure IN {measures:Array(String)}"
-)
+_OF_THESE: Final = "measure IN {measures:Array(String)}"
 
 
 class Entities:
@@ -36,11 +33,13 @@ class Entities:
                 kept.update((name, []) for _, name in fresh if name not in kept)
         for line in lines:
             for (column, measures), kept in self._kept.items():
-                if line["measure"] in measures and line[column] in kept:
-                    kept[line[column]].append(line)
-            for (column, measures), roster in self._rosters.items():
-                if roster is not None and line["measure"] in measures:
-                    roster.add(line[column])
+                if line["measure"] in measures:
+                    name, roster = line[column], self._rosters.get((column, measures))
+                    if roster is not None and name not in roster:
+                        roster.add(name)
+                        kept.setdefault(name, [])
+                    if name in kept:
+                        kept[name].append(line)
 
     def forget(self) -> None:
         """Not all new lines are known."""
@@ -56,14 +55,12 @@ class Entities:
         kept = self._kept.setdefault(key, OrderedDict())
         if missing := [name for name in names if name not in kept]:
             kept.update((name, []) for name in missing)
-            told = {"tenant": books.tenant, "cut": position, "measures": sorted(measures)}
-            roster = self._roster(books, key, told)
+            roster = self._roster(books, key, position)
             if roster is None or (missing := [name for name in missing if name in roster]):
-                columns = ", ".join(COLUMNS)
-                sql = f"SELECT {columns} {_OF_THESE} AND {column} IN {{names:Array(String)}}"
-                for row in books.query(sql, told | {"names": missing}):
-                    line = dict(zip(COLUMNS, row, strict=True))
-                    kept[line[column]].append(line)
+                told = {"measures": sorted(measures), "names": missing}
+                for line in books.lines(f"{_OF_THESE} AND {column} IN {{names:Array(String)}}", told, position):
+                    if line["measure"] in measures and line[column] in missing:
+                        kept[line[column]].append(line)
         for name in names:
             kept.move_to_end(name)
         every = [line for name in names for line in kept[name]]
@@ -71,8 +68,13 @@ class Entities:
             kept.popitem(last=False)
         return every
 
-    def _roster(self, books: Books, key: tuple[str, frozenset[str]], told: Mapping[str, Any]) -> set[str] | None:
+    def _roster(self, books: Books, key: tuple[str, frozenset[str]], position: int) -> set[str] | None:
+        """The names with lines of these measures; None where they are too many."""
         if key not in self._rosters:
-            rows = books.query(f"SELECT DISTINCT {key[0]} {_OF_THESE} LIMIT {ROSTER + 1}", told)
+            rows = books.query(
+                f"SELECT DISTINCT {key[0]} FROM {{postings}} WHERE tenant = {{tenant:String}} "
+                f"AND position <= {{cut:UInt64}} AND {_OF_THESE} LIMIT {ROSTER + 1}",
+                {"tenant": books.tenant, "cut": position, "measures": sorted(key[1])},
+            )
             self._rosters[key] = {name for (name,) in rows} if len(rows) <= ROSTER else None
         return self._rosters[key]

@@ -76,7 +76,7 @@ class Framer:
         if books.tables != self._tables:
             self._forget()
             self._tables = books.tables
-        cut = books.cut(as_of)
+        cut = books.latest() if as_of is None else books.cut(as_of)
         known = self._knowing.at(books, cut)
         if known is not self._known:
             self._known, self._memory = known, {}

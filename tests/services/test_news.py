@@ -1,20 +1,28 @@
 """What was posted last is known to those who ask at once, all of it or not at all."""
 
+import pytest
+
 from events.envelope import Entry
 from projections.ledger import Line
 from projections.posting import Dimensions, Posting
 from services.journal.port import Cut
 from services.news import MANY, Recent
-from services.store.port import Applied
+from services.store.port import Applied, StoreError
 
 
 def wrote(recent: Recent, before: int, *positions: int, lines: int = 1) -> None:
-    """Touchpoints with so many lines each, behind a checkpoint."""
+    """They are posted and written."""
+    posted(recent, before, *positions, lines=lines)
+    recent.wrote("t", Cut(positions[-1], positions[-1] * 10))
+
+
+def posted(recent: Recent, before: int, *positions: int, lines: int = 1) -> None:
+    """Touchpoints with so many lines each, behind a position."""
     applied = [Applied(Entry("t", at, at * 10, "/s", str(at), "touchpoint.logged", 0, "x", b""), "touchpoint")
                for at in positions]  # fmt: skip
     posting = Posting(measure="touchpoint", at_ms=0, event=1, count=1, dims=Dimensions(attributes=(("a", "b"),)))
     told = [Line(at, number, "touchpoint", "x", posting) for at in positions for number in range(lines)]
-    recent.wrote("t", before, applied, told, frozenset({("touchpoint", "x")}))
+    recent.posted("t", before, applied, told, frozenset({("touchpoint", "x")}))
 
 
 def positions(recent: Recent, known: int, upto: int) -> list[int] | None:
@@ -48,7 +56,7 @@ def test_where_something_lacks_nothing_is_known() -> None:
     wrote(recent, 5, 6)
     assert (positions(recent, 0, 6), positions(recent, 5, 6)) == (None, [6])
     wrote(recent, 6, 7, lines=MANY + 1)
-    assert (positions(recent, 6, 7), recent.head("t")) == (None, None), "so many are for the engine"
+    assert (positions(recent, 6, 7), recent.head("t")) == (None, Cut(7, 70)), "so many are for the engine"
     wrote(recent, 7, 8)
     recent.forget("t")
     assert (recent.head("t"), recent.head("other")) == (None, None)
@@ -60,3 +68,30 @@ def test_it_keeps_no_more_than_fits() -> None:
         wrote(recent, at - 1, at, lines=MANY // 2)
     assert positions(recent, 0, 8) is None
     assert len(positions(recent, 6, 8) or []) == MANY
+
+
+def test_what_is_not_written_yet_is_known_ahead_and_can_be_waited_for() -> None:
+    recent, heard = Recent(), list[str]()
+    wrote(recent, 0, 1)
+    posted(recent, 1, 2)
+    assert (recent.head("t"), recent.ahead("t"), positions(recent, 0, 2)) == (Cut(1, 10), Cut(2, 20), [1, 2])
+    recent.settle("t", 1)
+    assert (heard, recent.awaited("t")) == ([], False), "that is written"
+
+    def hurry() -> None:
+        assert recent.awaited("t")
+        heard.append("now")
+        recent.wrote("t", Cut(2, 20))
+
+    recent.hurry = hurry
+    recent.settle("t", 2)
+    assert (heard, recent.awaited("t"), recent.head("t")) == (["now"], False, Cut(2, 20))
+
+
+def test_what_will_not_be_written_is_not_waited_for() -> None:
+    recent = Recent()
+    wrote(recent, 0, 1)
+    posted(recent, 1, 2)
+    recent.hurry = lambda: recent.forget("t")
+    with pytest.raises(StoreError, match="could not be written yet"):
+        recent.settle("t", 2)

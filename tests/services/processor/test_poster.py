@@ -59,6 +59,19 @@ class TestBatches:
         assert digest(parts) == digest(whole)
         assert rows(parts) == rows(whole)
 
+    def test_posted_in_memory_bit_by_bit_and_written_together(self, company: New) -> None:
+        whole, parts = company(story(120)), company().tell(story(120))
+        poster = Poster(parts.tenant, parts.journal, parts.store)
+        for upto in range(7, 121, 7):
+            poster.look_ahead(upto)
+            assert (poster.position, parts.store.checkpoint(parts.tenant).position) == (upto, upto - poster.waiting)
+            if upto % 3 == 0:
+                poster.write()
+                assert poster.waiting == 0
+        assert poster.waiting
+        poster.catch_up()
+        assert (digest(parts), rows(parts)) == (digest(whole), rows(whole))
+
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(histories(), st.integers(1, 6))
     def test_of_any_story(self, company: New, events: list[dict[str, Any]], size: int) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.books import Books
 from services.clock import now_ms
@@ -26,6 +29,16 @@ tiles:
   - {kind: bars, kpi: win_rate/created, by: region, period: quarter}
   - {kind: bars, kpi: nps/latest, by: region, period: quarter}
 """
+MANY_KINDS = (
+    BRIDGE
+    + """
+  - {kind: leaders, kpi: bookings, period: year, by: rep_id}
+  - {kind: number, kpi: new_customers, period: quarter}
+  - {kind: funnel, kpi: stage_conversion, period: year, by: stage}
+  - {kind: bars, kpi: touchpoints, period: year, by: team_id}
+  - {kind: wins}
+"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +108,69 @@ def test_a_bridge_of_the_pipeline_leads_from_its_begin_to_its_end(workspace: Wor
     steps = sum(Decimal(row["value"]) for row in tile["rows"])
     rounded = Decimal(len(tile["rows"]) + 2) / 100
     assert abs(Decimal(tile["start"]) + steps - Decimal(tile["end"])) < rounded < Decimal(tile["end"])
+
+
+TENANTS = count()
+"""A tenant for each example, in one store: making one takes longer than all else."""
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with Workspace(Settings(data=tmp_path_factory.mktemp("live"))) as opened:
+        yield opened
+
+
+DAYS = st.integers(1, 120)
+DEALS = st.sampled_from(["D-1", "D-2", "D-3", "D-4"])
+CUSTOMERS = st.sampled_from(["C-1", "C-2"])
+REPS = st.sampled_from(["a", "b"])
+AMOUNTS = st.integers(0, 10_000).map(lambda cents: f"{cents / 100:.2f}")
+STAGES = st.sampled_from(["qualified", "proposal"])
+STORIES = st.one_of(
+    st.tuples(st.just("deal.created"), st.fixed_dictionaries(
+        {"deal_id": DEALS, "stage": STAGES, "amount": AMOUNTS, "rep_id": REPS, "region": st.sampled_from(["E", "W"])})),
+    st.tuples(st.just("deal.stage_moved"), st.fixed_dictionaries({"deal_id": DEALS, "to_stage": STAGES})),
+    st.tuples(st.just("deal.won"), st.fixed_dictionaries(
+        {"deal_id": DEALS, "amount": AMOUNTS, "customer_id": CUSTOMERS})),
+    st.tuples(st.just("deal.lost"), st.fixed_dictionaries({"deal_id": DEALS, "reason": st.just("price")})),
+    st.tuples(st.just("deal.reopened"), st.fixed_dictionaries({"deal_id": DEALS, "stage": STAGES})),
+    st.tuples(st.just("touchpoint.logged"), st.fixed_dictionaries({"rep_id": REPS, "kind": st.just("call")})),
+    st.tuples(st.just("rep.assigned"), st.fixed_dictionaries({"rep_id": REPS, "team_id": st.sampled_from(["t", "u"])})),
+    st.tuples(st.just("event.voided"), st.integers(0, 60)),
+)  # fmt: skip
+"""A type, and its data; of a voiding, which event is voided, counted from the first."""
+
+
+@given(
+    told=st.lists(st.tuples(STORIES, DAYS), min_size=8, max_size=24),
+    sizes=st.lists(st.integers(3, 9), min_size=8, max_size=8),
+    written=st.lists(st.booleans(), min_size=8, max_size=8),
+)
+@settings(max_examples=4)
+def test_however_it_is_told_and_written_a_live_frame_is_what_one_made_anew_is(
+    empty: Workspace, told: list[Any], sizes: list[int], written: list[bool]
+) -> None:
+    """Late, repeated and voided, in batches of any size, and also while the lines stand in memory alone."""
+    tenant = f"t{next(TENANTS)}"
+    poster = empty.poster(tenant)
+    empty.recent.hurry = poster.write
+    shown = board("all.yaml", MANY_KINDS)
+    live, framer = Books(empty.store, tenant, empty.settings, recent=empty.recent), Framer(shown, Style())
+    events = [_told(number, type_, data, day) for number, ((type_, data), day) in enumerate(told)]
+    for size, is_written in zip(sizes, written, strict=True):
+        batch, events = events[:size], events[size:]
+        if not batch:
+            break
+        empty.ingest().tell(batch, now_ms=now_ms(), tenant=tenant)
+        poster.look_ahead(empty.journal.head(tenant).position)
+        if is_written:
+            poster.write()
+        made = frame(framer, live)
+        poster.write()
+        assert made == frame(Framer(shown, Style()), Books(empty.store, tenant, empty.settings)), len(events)
+
+
+def _told(number: int, type_: str, data: Any, day: int) -> dict[str, Any]:
+    time = f"2026-{1 + day // 31:02d}-{1 + day % 28:02d}T09:00:00Z"
+    data = {"source": "/crm", "id": str(data)} if type_ == "event.voided" else data
+    return {"specversion": "1.0", "id": str(number), "source": "/crm", "type": type_, "time": time, "data": data}
