@@ -55,6 +55,7 @@ def _place(heading: str) -> tuple[int, int, str]:
 LEAST_S: Final = 0.2
 """Less than this is lost in the noise of starting a process."""
 LARGE: Final = 5_000_000
+"""From so many events on each KPI is asked few times."""
 
 
 @dataclass(frozen=True)
