@@ -16,8 +16,8 @@ Row = Any
 def rows_of(event: type[SalesEvent], names: Iterable[str]) -> Callable[[Sequence[bytes]], list[Row | None]]:
     """A reader of the bodies of journalled events of one type, as rows with these fields only; faster than ``read``.
 
-    A row is None where an event is not of the newest version, or not as this version writes it: ``read`` knows what it
-    is.
+    A field that is not told has its default, and where that is nothing, empty text, as columns have it. A row is None
+    where an event is not of the newest version, or not as this version writes it: ``read`` knows what it is.
     """
     stored = msgspec.defstruct(
         "Stored", [("data", _row(event, names)), ("dataschema", Literal[schema_urn(event)])], gc=False
@@ -44,5 +44,5 @@ def rows_of(event: type[SalesEvent], names: Iterable[str]) -> Callable[[Sequence
 def _row(event: type[SalesEvent], names: Iterable[str]) -> type[msgspec.Struct]:
     hints = get_type_hints(event, include_extras=True)
     defaults = {field.name: field.default for field in msgspec.structs.fields(event)}
-    shape = [(name, hints[name], defaults[name]) for name in names]
+    shape = [(name, hints[name], "" if defaults[name] is None else defaults[name]) for name in names]
     return msgspec.defstruct("Row", shape, kw_only=True, gc=False)

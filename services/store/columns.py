@@ -39,7 +39,7 @@ _EMPTY: Final = {"probability_ppm": NOWHERE.probability_ppm, "attributes": ()}
 """What stands where nothing is told; elsewhere 0, or empty text."""
 
 _Part = tuple[int, dict[str, Any]]
-"""Some rows: how many, and their columns but for those in which nothing is told."""
+"""Some rows: how many, and their columns but for those in which nothing is told. Those of a few words are no arrays."""
 
 
 class PlainLines(msgspec.Struct, frozen=True):
@@ -57,8 +57,11 @@ def postings_table(tenant: str, lines: Sequence[Line], plain: Sequence[PlainLine
     parts = [part for part in parts if part[0]] or parts[:1]
     columns: dict[str, Any] = {"tenant": _constant(tenant, sum(length for length, _ in parts))}
     for name in _TYPES:
-        column = pa.concat_arrays([told[name] if name in told else _nothing(name, length) for length, told in parts])
-        columns[name] = column.dictionary_encode() if name in _FEW else column
+        if name in _FEW:
+            columns[name] = _words([word for length, told in parts for word in told.get(name) or [""] * length])
+        else:
+            arrays = [told[name] if name in told else _nothing(name, length) for length, told in parts]
+            columns[name] = pa.concat_arrays(arrays)
     return pa.table(columns)
 
 
@@ -84,9 +87,9 @@ def _of_plain(plain: PlainLines) -> _Part:
     length = len(positions)
     told = _fields(plain.told, type(plain.told[0])) | {"entity": entities, "at_ms": at_ms}
     position, at = pa.array(positions, pa.uint64()), pa.array(at_ms, pa.int64())
-    columns = {
+    columns: dict[str, Any] = {
         "position": position,
-        "book": pa.repeat(plain.rule.event.KIND, length),
+        "book": [plain.rule.event.KIND] * length,
         "entity": pa.array(entities, pa.string()),
         "at_ms": at,
         "event": position,
@@ -96,12 +99,12 @@ def _of_plain(plain: PlainLines) -> _Part:
     for name, values in plain.rule.columns(told, length).items():
         if any(values):
             columns[name] = _array(name, values)
-            if columns[name].null_count:
-                columns[name] = columns[name].fill_null("")
     return length, columns
 
 
 def _array(name: str, values: Sequence[Any]) -> Any:
+    if name in _FEW:
+        return values
     if name == "local":
         return pa.array(list(map(int, values)), pa.uint8())
     return pa.array(values, _TYPES[name])
