@@ -58,7 +58,7 @@ def broken_laws(store: Store, tenant: str, cut: Cut) -> dict[str, str]:
     """The laws that do not hold at a cut, each with its first offence."""
     found = {}
     for law in LAWS:
-        rows = store.query(law.sql + " LIMIT 1", {"tenant": tenant, "cut": cut.position})
+        rows = store.query(law.first_offence, {"tenant": tenant, "cut": cut.position})
         if rows:
             found[law.name] = ", ".join(map(str, rows[0]))
     return found

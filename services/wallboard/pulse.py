@@ -39,6 +39,6 @@ def _deep(books: Books, cut: Cut) -> dict[str, Any]:
     known = "WHERE tenant = {tenant:String} AND position <= {cut:UInt64}"
     rows = books.query(f"SELECT countIf(parked != ''), max(at_ms), count() FROM {{history}} {known}", parameters)
     parked, latest, events = rows[0]
-    broken = [law.name for law in LAWS if books.query(f"{law.sql} LIMIT 1", parameters)]
+    broken = [law.name for law in LAWS if books.query(law.first_offence, parameters)]
     laws = [{"name": law.name, "words": law.words, "holds": law.name not in broken} for law in LAWS]
     return {"parked": parked, "latest": to_text(latest) if events else None, "laws": laws}
