@@ -68,6 +68,16 @@ LAWS: Final[tuple[Law, ...]] = (
         QUALIFY wins = 0 AND value != 0 OR wins NOT IN (0, 1)""",
     ),
     Law(
+        "wins_are_purchases",
+        "A customer that won something above nothing keeps one purchase of it, and no other.",
+        f"""
+        SELECT entity, sumIf(count, measure = 'won') AS wins, sumIf(count, measure = 'bought' AND until_ms = 0) AS kept
+        FROM {{postings}} WHERE {KNOWN} AND book = 'deal' AND measure IN ('won', 'bought') GROUP BY entity
+        HAVING kept != 0 AND (kept != 1 OR wins != 1 OR sumIf(toInt128(amount), measure = 'won') <= 0)
+            OR kept = 0 AND sumIf(count, measure = 'won' AND customer != '') > 0
+                AND sumIf(toInt128(amount), measure = 'won') > 0""",
+    ),
+    Law(
         "told_once",
         "Every event that stands alone or happened once counts 0 or 1 times.",
         f"""

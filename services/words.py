@@ -158,6 +158,9 @@ _CHINESE: Final = {
     "hold": "成立",
     "holds": "成立",
     "broken": "不成立",
+    "A law is broken: salestream verify says which, and salestream rebuild makes the ledger anew.": (
+        "有恒等式不成立：salestream verify 会指出是哪一条，salestream rebuild 会重建账本。"
+    ),
     "The books are right.": "账目正确。",
     "The books are not right.": "账目有误。",
     "{n} events written to {file}": "已将 {n} 条事件写入 {file}",

@@ -116,6 +116,9 @@ def _status(session: Session, result: dict[str, Any]) -> None:
     ]
     headings = [t(name) for name in ("tenant", "recorded", *names, "laws")]
     session.say(show.table(headings, rows, numbers=range(2, 2 + len(names))))
+    if not all(each["laws_hold"] for each in result["tenants"]):
+        session.say()
+        session.say(t("A law is broken: salestream verify says which, and salestream rebuild makes the ledger anew."))
     if "partitions" in result:
         session.say()
         _partitions(session, result["partitions"])

@@ -23,7 +23,7 @@ EVENTS: Final = [
             sample(DealCreated, deal_id="won", amount="100.00", stage="qualified"),
             sample(DealCreated, deal_id="open", amount="50.00", stage="qualified"),
             sample(DealStageMoved, deal_id="won", to_stage="proposal"),
-            sample(DealWon, deal_id="won", amount="90.00"),
+            sample(DealWon, deal_id="won", amount="90.00", customer_id="c"),
             sample(TouchpointLogged),
             sample(OrderPlaced),
         ),
@@ -88,6 +88,11 @@ VIOLATIONS: Final[dict[str, list[Callable[[Company], None]]]] = {
     "taken_back_is_nothing": [
         lambda company: plant(company, measure="won", amount=1, currency="CNY"),
         lambda company: plant(company, "won", measure="won", count=1, amount=1, currency="CNY"),
+    ],
+    "wins_are_purchases": [
+        lambda company: plant(company, "open", measure="bought", count=1),
+        lambda company: plant(company, "won", measure="bought", count=1),
+        lambda company: delete(company, "postings", "entity = 'won' AND measure = 'bought'"),
     ],
     "told_once": [
         lambda company: plant(company, "open", measure="created", count=1, event=2),
