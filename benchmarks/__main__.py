@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -73,8 +74,13 @@ class Taken:
 
 def ledger(sizes: Sequence[int]) -> list[str]:
     """The figures at each size, smallest first, and how they grow, as Markdown."""
-    found = [measured(events) for events in sorted(sizes)]
-    lines = [line for each in found for line in _told(each)]
+    found: list[Taken] = []
+    lines: list[str] = []
+    for events in sorted(sizes):
+        found.append(measured(events))
+        told = _told(found[-1])
+        print("\n".join(told), file=sys.stderr, flush=True)  # the next size may take long
+        lines += told
     return [*lines, *_growth(found)] if len(found) > 1 else lines
 
 
