@@ -22,10 +22,14 @@ Health = Callable[[Books, Cut, bool], Told]
 """How the books are at a cut; whether their laws hold only where that is asked for."""
 _LATEST: Final = 50
 """Wins that are kept, of which a board shows some."""
+_STANDS: Final = "(net > 0, at, rep_id, region)"
 _WON: Final = f"""
-    SELECT entity, max(position), argMax(at_ms, position), sum(amount), any(currency), argMax(rep_id, position),
-        argMax(region, position)
-    FROM {{postings}} AS p WHERE {KNOWN} AND measure = 'won' GROUP BY entity, currency HAVING sum(count) > 0"""
+    SELECT entity, max(latest), argMax(at, {_STANDS}), sum(worth), any(currency), argMax(rep_id, {_STANDS}),
+        argMax(region, {_STANDS})
+    FROM (SELECT entity, currency, at_ms AS at, rep_id, region, max(position) AS latest, sum(count) AS net,
+            sum(amount) AS worth
+        FROM {{postings}} AS p WHERE {KNOWN} AND measure = 'won' GROUP BY entity, currency, at_ms, rep_id, region)
+    GROUP BY entity, currency HAVING sum(net) > 0"""
 _LAST_WON: Final = f"""
     {
     _WON.replace(
@@ -34,7 +38,7 @@ _LAST_WON: Final = f"""
         "ORDER BY position DESC LIMIT 1000)",
     )
 }
-    ORDER BY max(position) DESC LIMIT {_LATEST}"""
+    ORDER BY max(latest) DESC LIMIT {_LATEST}"""
 
 
 class Framer:
