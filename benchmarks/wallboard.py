@@ -19,7 +19,7 @@ from benchmarks.viewers import Seen, watch
 
 HISTORY: Final = 100_000
 """Events in the books beforehand."""
-SECONDS: Final = 10
+SECONDS: Final = 20
 VIEWERS: Final = (1, 1_000)
 _PAGE: Final = (
     "/", "/wall.css", "/icon.svg", "/wall.js", "/state.js", "/words.js", "/tiles.js", "/charts.js", "/receipt.js",
