@@ -23,7 +23,7 @@ SECONDS: Final = 20
 VIEWERS: Final = (1, 1_000)
 _PAGE: Final = (
     "/", "/wall.css", "/icon.svg", "/wall.js", "/state.js", "/words.js", "/tiles.js", "/charts.js", "/receipt.js",
-    "/moments.js", "/stream.js", "/echarts.js",
+    "/moments.js", "/stream.js", "/echarts.js", "/inter.woff2",
 )  # fmt: skip
 _SETTLE_S: Final = 3
 """How long it may take until every viewer has the last frame, and rest beforehand."""

@@ -28,12 +28,15 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; font-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-_MEDIA: Final = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+_MEDIA: Final = {
+    "html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "woff2": "font/woff2",
+}  # fmt: skip
+_FONT: Final = _MEDIA["woff2"]
 _FILES: Final = {"/": "index.html"} | {
     f"/{name}": name
     for name in (
         "icon.svg", "wall.css", "wall.js", "state.js", "words.js", "tiles.js", "charts.js", "receipt.js",
-        "moments.js", "stream.js", "echarts.js",
+        "moments.js", "stream.js", "echarts.js", "inter.woff2",
     )
 }  # fmt: skip
 _SMALL: Final = 1_000
@@ -49,7 +52,8 @@ def _file(name: str, zipped: bool) -> bytes:
 async def page(gateway: Gateway, caller: Caller, request: Request) -> Response:
     """A file of the page. It holds nothing of anybody; what it shows is asked for with a key."""
     name = _FILES[request.url.path]
-    zipped = "gzip" in request.headers.get("accept-encoding", "") and len(_file(name, False)) > _SMALL
+    worth = _media(name) != _FONT and len(_file(name, False)) > _SMALL  # a font is compressed as it is
+    zipped = worth and "gzip" in request.headers.get("accept-encoding", "")
     headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer", "Vary": "Accept-Encoding"}
     if zipped:
         headers["Content-Encoding"] = "gzip"
@@ -185,7 +189,8 @@ _PARAMETERS: Final = {
 
 
 def _answers(name: str) -> dict[int, dict[str, Any]]:
-    content = {_media(name): {"schema": {"type": "string"}}}
+    text: dict[str, Any] = {"type": "string"}
+    content = {_media(name): {"schema": text | {"format": "binary"} if _media(name) == _FONT else text}}
     return {200: {"description": "The file.", "content": content}}
 
 

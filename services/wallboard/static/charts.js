@@ -92,7 +92,7 @@ async function show(place, tile, words, option) {
   library ??= import("./echarts.js");
   const { init } = await library;
   if (!place.isConnected || place.option !== option) return;
-  const chart = init(place);
+  const chart = init(place, { textStyle: { fontFamily: getComputedStyle(document.body).fontFamily } });
   charts.set(place, chart);
   sizes.observe(place);
   chart.setOption({ ...option(inks()), animation: !calm.matches && !document.hidden, animationDuration: 500 });

@@ -19,7 +19,7 @@ from services.settings import Settings
 from tests.services.gateway.conftest import STRUCTURED, House, event, serving
 
 STATIC = Path(wall.__file__).parents[1] / "wallboard" / "static"
-PAGE = {"/", *(f"/{path.name}" for path in STATIC.iterdir() if path.suffix in (".js", ".css", ".svg"))} - {
+PAGE = {"/", *(f"/{path.name}" for path in STATIC.iterdir() if path.suffix in (".js", ".css", ".svg", ".woff2"))} - {
     "/echarts.entry.js"
 }
 DOCUMENTS = {"/docs", "/openapi.json", "/asyncapi.json", "/schemas/{type}/{version}.json"}
