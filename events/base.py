@@ -10,17 +10,20 @@ from pydantic_core import core_schema
 
 from events.words import LINE_PATTERN, NAME_PATTERN, Allowed, Detail, Line, Name, RepId
 
+
+def pairs_schema(most: int, pattern: str) -> WithJsonSchema:
+    """At most so many pairs of a name and a text of this pattern."""
+    text = {"type": "string", "maxLength": 200}
+    names, values = text | {"pattern": NAME_PATTERN}, text | {"pattern": pattern}
+    return WithJsonSchema(
+        {"type": "object", "maxProperties": most, "propertyNames": names, "additionalProperties": values}
+    )
+
+
 Attributes = Annotated[
     dict[Name, Line],
     Field(max_length=16, examples=[{"source": "expo"}]),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "maxProperties": 16,
-            "propertyNames": {"type": "string", "maxLength": 200, "pattern": NAME_PATTERN},
-            "additionalProperties": {"type": "string", "maxLength": 200, "pattern": LINE_PATTERN},
-        }
-    ),
+    pairs_schema(16, LINE_PATTERN),
     Allowed("at most 16 pairs of text, names of 1-200 and values of up to 200 visible characters"),
 ]
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
-from events.base import SalesEvent
+from events.base import SalesEvent, pairs_schema
 from events.words import NAME_PATTERN, Allowed, Name
 
 Names = Literal["full", "initials", "alias", "id", "own", "off"]
@@ -33,14 +33,7 @@ class WallDefined(SalesEvent, frozen=True, kw_only=True):
         Annotated[
             dict[Name, Name],
             Field(max_length=1000, examples=[{"R-7": "Falcon"}]),
-            WithJsonSchema(
-                {
-                    "type": "object",
-                    "maxProperties": 1000,
-                    "propertyNames": {"type": "string", "maxLength": 200, "pattern": NAME_PATTERN},
-                    "additionalProperties": {"type": "string", "maxLength": 200, "pattern": NAME_PATTERN},
-                }
-            ),
+            pairs_schema(1000, NAME_PATTERN),
             Allowed("at most 1000 pairs of a rep's id and an alias, each of 1-200 visible characters"),
         ]
         | None

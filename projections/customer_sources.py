@@ -8,7 +8,8 @@ A row has ``n`` customers. ``its_number`` tells a customer apart that may have s
 Dimensions are asked for as ``expression AS name``; what was told of the customer itself goes before that.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Literal
 
 from projections.sources import CUSTOMER, KNOWN, Columns, Source
 
@@ -160,36 +161,27 @@ _OF_CUSTOMERS: Final = f"""
     SELECT DISTINCT book, entity FROM {{postings}}
     WHERE {KNOWN} AND measure IN ('bought', 'order', 'churned', 'returned', 'profile')
         AND customer IN {{customers:Array(String)}}"""
-BUYERS: Final = Source(
-    "buyers",
-    "customers who bought in the window",
-    CUSTOMER,
-    ("bought", "order"),
-    _buyers,
-    related=_OF_CUSTOMERS,
-    lasts="end",
-    covers="after < e AND until >= e AND mark >= s",
-    profiled=True,
-)
-REPEATERS: Final = Source(
-    "repeaters",
-    "customers with the purchases that they kept",
-    CUSTOMER,
-    ("bought", "order"),
-    _repeaters,
-    related=_OF_CUSTOMERS,
-    lasts="end",
-    covers="after < e AND until >= e",
-    profiled=True,
-)
-MEMBERS: Final = Source(
-    "members",
-    "customers, from joining to leaving",
-    CUSTOMER,
-    ("bought", "order", "returned", "churned"),
-    _members,
-    related=_OF_CUSTOMERS,
-    lasts="start",
-    covers="after < s AND until >= s",
-    profiled=True,
-)
+
+
+def _lasting(
+    name: str, words: str, *also: str, sql: Callable[[Columns], str], lasts: Literal["start", "end"], covers: str
+) -> Source:
+    """Rows of customers' purchases, and of what ``also`` was told of them."""
+    return Source(
+        name, words, CUSTOMER, ("bought", "order", *also), sql, related=_OF_CUSTOMERS, lasts=lasts, covers=covers,
+        profiled=True,
+    )  # fmt: skip
+
+
+BUYERS: Final = _lasting(
+    "buyers", "customers who bought in the window",
+    sql=_buyers, lasts="end", covers="after < e AND until >= e AND mark >= s",
+)  # fmt: skip
+REPEATERS: Final = _lasting(
+    "repeaters", "customers with the purchases that they kept",
+    sql=_repeaters, lasts="end", covers="after < e AND until >= e",
+)  # fmt: skip
+MEMBERS: Final = _lasting(
+    "members", "customers, from joining to leaving", "returned", "churned",
+    sql=_members, lasts="start", covers="after < s AND until >= s",
+)  # fmt: skip

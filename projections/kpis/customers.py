@@ -1,5 +1,6 @@
 """Customers: won, kept and lost, and what they are worth."""
 
+from functools import partial
 from typing import Final
 
 from projections import customer_sources, sources
@@ -9,27 +10,11 @@ from projections.kpis.money import spend
 
 marketing = money_of("marketing", sources.SPEND, "if(category IN ('marketing', 'advertising', 'events'), amount, 0)")
 new_customers = count_of("new_customers", sources.FIRST_PURCHASES)
-at_start = count_of("active_at_start", customer_sources.MEMBERS, window="start", stat="distinct", key="customer")
-left = count_of(
-    "churned",
-    customer_sources.MEMBERS,
-    window="start",
-    stat="distinct",
-    key="customer",
-    condition=customer_sources.LEFT,
-    evidence="churn_event",
-)
-at_year_start = count_of(
-    "active_a_year_ago", customer_sources.MEMBERS, window="year_start", stat="distinct", key="customer"
-)
-left_in_year = count_of(
-    "churned_in_year",
-    customer_sources.MEMBERS,
-    window="year_start",
-    stat="distinct",
-    key="customer",
-    condition=customer_sources.LEFT,
-)
+of_members = partial(count_of, source=customer_sources.MEMBERS, stat="distinct", key="customer")
+at_start = of_members("active_at_start", window="start")
+left = of_members("churned", window="start", condition=customer_sources.LEFT, evidence="churn_event")
+at_year_start = of_members("active_a_year_ago", window="year_start")
+left_in_year = of_members("churned_in_year", window="year_start", condition=customer_sources.LEFT)
 year_sales = money_of("year_sales", sources.SALES, window="year")
 year_refunds = money_of("year_refunds", sources.REFUNDS, window="year")
 year_spend = money_of("year_spend", sources.SPEND, window="year")

@@ -218,7 +218,8 @@ class _Demo:
     def _due(self, elapsed: float) -> str:
         """The simulated moment up to which events are due, as they write it."""
         first = day_number(self._company.start) * DAY_S
-        return self._stamp(first + int((self._ahead_days + elapsed * self._days_per_s) * DAY_S))
+        days = min(self._ahead_days + elapsed * self._days_per_s, (self._company.end - self._company.start).days + 1)
+        return self._stamp(first + int(days * DAY_S))
 
     def _take(self, batch: list[dict[str, Any]], file: IO[bytes] | None) -> None:
         """The real way: into the journal, into the ledger."""

@@ -5,18 +5,18 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 import urllib3
 
+from services.closing import Closing
 from tests.clickhouse.server import Fault
 
 ROOT = Path(__file__).parents[2]
 
 
-class RunningServer:
+class RunningServer(Closing):
     """The test server in a process of its own. A context manager."""
 
     def __init__(self, folder: Path, user: str = "", password: str = "") -> None:
@@ -57,14 +57,6 @@ class RunningServer:
         """End it."""
         self._pool.clear()
         self.kill()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _free_port() -> int:

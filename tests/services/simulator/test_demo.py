@@ -2,6 +2,7 @@
 
 import fcntl
 import io
+import itertools
 import json
 import os
 import pty
@@ -50,6 +51,14 @@ def headless(folder: Path, company: Company, *, tenant: str = "default", **more:
         assert (tally.told, tally.accepted) == (summary.told, summary.accepted)
         assert workspace.poster(tenant).position == summary.position == tally.accepted
     return summary, shown.getvalue()
+
+
+def test_it_may_take_long_without_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due is at most the whole history, on a machine however slow."""
+    hours = itertools.count(step=3600.0)
+    monkeypatch.setattr("services.simulator.demo.time.perf_counter", lambda: next(hours))
+    summary, _ = headless(tmp_path / "data", Company(reps=2, years=1))
+    assert (summary.ended, summary.simulated_to) == ("history", "2024-12-31")
 
 
 def test_without_a_screen_it_runs_to_the_end_and_sums_up(tmp_path: Path) -> None:
