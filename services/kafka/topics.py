@@ -1,17 +1,19 @@
 """The topics: what each must be like, making those that are missing, and saying what is wrong with those that exist."""
 
+import time
 from typing import Any, Final
 
 import msgspec
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 
 from services.kafka.clients import Cluster, in_a_sentence
 from services.settings import Settings
 
 _DAY_MS: Final = 86_400_000
 _FOREVER: Final = "-1"
+_PAUSE_S: Final = 0.1
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -91,11 +93,14 @@ def set_up(cluster: Cluster, wanted: list[Plan]) -> SetUp:
             for plan in wanted:
                 if plan.name in missing:
                     _create(admin, plan)
-            if missing:
-                admin.wait_for_topics(sorted(missing), timeout_ms=cluster.timeout_s * 1000)
-            problems = _problems(admin, wanted)
+            topics = _described(admin, [plan.name for plan in wanted], cluster.timeout_s)
     finally:
         admin.close()
+    problems = [
+        problem
+        for plan in wanted
+        for problem in _misshapen(plan, topics[plan.name][0]) + _misconfigured(plan, topics[plan.name][1])
+    ]
     return SetUp(sorted(missing), sorted({plan.name for plan in wanted} - missing), problems)
 
 
@@ -111,16 +116,19 @@ def _create(admin: KafkaAdminClient, plan: Plan) -> None:
         return  # another `setup` was quicker; what it made is looked at with the others
 
 
-def _problems(admin: KafkaAdminClient, wanted: list[Plan]) -> list[str]:
-    names = [plan.name for plan in wanted]
-    shapes = {topic["name"]: topic["partitions"] for topic in admin.describe_topics(names)}
+def _described(admin: KafkaAdminClient, names: list[str], timeout_s: float) -> dict[str, tuple[list[Any], Any]]:
+    """The partitions and the configuration of each topic. Whichever broker is asked may not know yet what another did:
+    it is asked again."""
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    configs = admin.describe_configs(asked, config_filter="all")["topic"]
-    problems: list[str] = []
-    for plan in wanted:
-        problems += _misshapen(plan, shapes[plan.name])
-        problems += _misconfigured(plan, configs[plan.name])
-    return problems
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        admin.wait_for_topics(names, timeout_ms=timeout_s * 1000)
+        shapes = {topic["name"]: topic["partitions"] for topic in admin.describe_topics(names)}
+        configs = admin.describe_configs(asked, config_filter="all").get("topic", {})
+        if all(shapes.get(name) and configs.get(name) for name in names):
+            return {name: (shapes[name], configs[name]) for name in names}
+        time.sleep(_PAUSE_S)
+    raise KafkaTimeoutError(f"no broker describes {', '.join(names)}")
 
 
 def _misshapen(plan: Plan, partitions: list[Any]) -> list[str]:

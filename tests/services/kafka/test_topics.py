@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from services.cli.app import main
@@ -49,6 +50,20 @@ def test_it_may_be_run_at_any_time(kafka: Kafka, prefix: str) -> None:
     assert journal["cleanup.policy"] == inbox["cleanup.policy"] == "delete"
     assert journal["message.timestamp.type"] == inbox["message.timestamp.type"] == "LogAppendTime"
     assert (journal["retention.ms"], inbox["retention.ms"]) == ("-1", str(30 * 86_400_000))
+
+
+def test_a_broker_that_does_not_know_a_topic_yet_is_asked_again(
+    kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = KafkaAdminClient.describe_configs
+    not_yet: list[Any] = [{"topic": {}}]
+
+    def late(admin: KafkaAdminClient, *asked: Any, **told: Any) -> Any:
+        return not_yet.pop() if not_yet else describe(admin, *asked, **told)
+
+    monkeypatch.setattr(KafkaAdminClient, "describe_configs", late)
+
+    assert set_up(cluster(kafka), plans(settings(kafka, prefix))).problems == []
 
 
 def test_it_says_what_is_wrong_with_what_is_there(kafka: Kafka, prefix: str) -> None:

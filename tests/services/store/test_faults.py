@@ -110,7 +110,8 @@ class TestErrors:
         self, tenant: str, clickhouse: RunningServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(ServerStore, "_stop_others", lambda *_: None)
-        assert late(clickhouse, tenant, "postings") != []
+        # On a busy machine it may land before the other writes, and then nothing is wrong.
+        assert any(late(clickhouse, f"{tenant}-{attempt}", "postings") for attempt in range(5))
 
     def test_a_slow_answer_is_waited_for(
         self, server_store: ServerStore, tenant: str, clickhouse: RunningServer
