@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from events.currencies import EXPONENTS
@@ -81,9 +82,13 @@ def currency_of(answered: Answered, cell: Sequence[str | None]) -> str:
 
 def units_of(question: Question, cell: Sequence[str | None]) -> dict[str, Unit]:
     """The unit of each part of a cell: of what a target is set for, that of its KPI."""
-    about = next((name for dim, name in zip(question.by, cell, strict=False) if dim == "kpi"), None)
+    return _units(question.kpi.id, cell[question.by.index("kpi")] if "kpi" in question.by else None)
+
+
+@lru_cache(maxsize=256)
+def _units(kpi: str, about: str | None) -> dict[str, Unit]:
     own = BY_ID[about].unit if about in BY_ID else "count"
-    return {part.name: own if part.unit == "any" else part.unit for part in question.kpi.parts}
+    return {part.name: own if part.unit == "any" else part.unit for part in BY_ID[kpi].parts}
 
 
 def shown(value: Value, unit: Unit, currency: str) -> str | int | float | None:

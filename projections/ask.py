@@ -27,6 +27,9 @@ TO_DATE: Final = ("point", "before", "so_far")
 """Windows that begin with the first line or end with the last."""
 Place = tuple[int, Cell]
 """A period, by its number, and a cell."""
+_ZERO: Final[Value] = Fraction(0)
+_NO_DATA: Final[Value] = Undefined("no_data")
+_NO_TARGET: Final[Value] = Undefined("no_target")
 
 
 @dataclass(frozen=True)
@@ -314,12 +317,11 @@ class Asker:
     ) -> Row:
         parts: dict[str, Value] = {}
         for part in question.kpi.parts:
-            nothing: Value = Undefined("no_data") if part.stat in RANKED else Fraction(0)
-            if part.special == "target":
-                nothing = Undefined("no_target")
-            parts[part.name] = values[part.name].get((number, cell), nothing)
             if part.special == "lifespan":
                 parts[part.name] = self._lifespan
+                continue
+            nothing = _NO_TARGET if part.special == "target" else _NO_DATA if part.stat in RANKED else _ZERO
+            parts[part.name] = values[part.name].get((number, cell), nothing)
         return Row(period, cell, question.kpi.formula.value(parts), parts)
 
 

@@ -104,7 +104,7 @@ def worth(known: Sequence[Target], kpi: Kpi, currency: str, definitions: Definit
         if rate is None:
             return Undefined("missing_rate", f"{each.currency}/{currency}")
         total += each.value * rate
-    return total * Fraction(10) ** EXPONENTS[currency]
+    return total * 10 ** EXPONENTS[currency]
 
 
 def days_gone(from_ms: int, to_ms: int, now_ms: int, calendar: Calendar) -> tuple[int, int]:
