@@ -380,9 +380,15 @@ def _moment(field: str, text: str | None, calendar: Calendar) -> int | None:
         raise BadQuestion(field, f"{text!r} is no moment; {error}") from error
 
 
+def something(values: Mapping[str, Mapping[Place, Value]]) -> set[Place]:
+    """The places where any part is more or less than nothing, or unknown: of the others there are no rows, whatever was
+    told there and taken back. ``values`` are by the names of the parts."""
+    return {place for found in values.values() for place, value in found.items() if value != 0}
+
+
 def _grid(question: Question, values: Mapping[str, Mapping[Place, Value]], count: int) -> list[Place]:
     """Every period with every cell that has something in any; only what there is, where cells are entities."""
-    some = {place for found in values.values() for place, value in found.items() if value != 0}
+    some = something(values)
     if any(name in ENTITIES for name in question.by):
         return sorted(some, key=lambda place: (place[0], _key(place[1])))
     cells = sorted({cell for _, cell in some}, key=_key) if question.by else [()]
