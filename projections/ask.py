@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Final
 
 from projections.attainment import OF_TARGETS, Goals
+from projections.belonging import of_reps
 from projections.catalogue import BY_ID
 from projections.definitions import Calendar, Definitions
 from projections.formula import Part, Undefined, Value
@@ -69,10 +70,11 @@ class Asker:
     def answer(self, question: Question) -> Answered:
         """The answer to a question. Raises BadQuestion where its stretch of time is not allowed."""
         currency = question.currency or self.definitions.calendar.currency
+        told, question = question, self.of_reps(question)
         planner = Planner(question, self._tenant, self._position, self.now_ms, self.seen(question), currency)
         stretch = self.periods(question)
         if not stretch:
-            return Answered(question, currency, [])
+            return Answered(told, currency, [])
         if question.rest:
             planner.top = self._top(question, stretch)
         values = self._values(question, stretch, planner)
@@ -84,7 +86,7 @@ class Asker:
             if question.compare:
                 row = replace(row, before=self._row(question, former[number], number, cell, before))
             found.append(row)
-        return Answered(question, currency, _ordered(question, found))
+        return Answered(told, currency, _ordered(question, found))
 
     def _former(
         self, question: Question, stretch: Sequence[Period], planner: Planner
@@ -145,6 +147,13 @@ class Asker:
             found[kpi] = self._over(each, stretch, mine, kpis[kpi])
         return found
 
+    def of_reps(self, question: Question) -> Question:
+        """The question with those reps in ``where`` whose targets are asked for by where they belong, at the end of
+        its stretch, or now if that comes first; any other question as it is."""
+        end = _moment("to", question.to, self.definitions.calendar)
+        at_ms = self.now_ms if end is None else min(end - 1, self.now_ms)
+        return of_reps(question, self.seen(question), at_ms)
+
     def seen(self, question: Question) -> Definitions:
         """The definitions, with the organisation and the exchange rates that a question asks for."""
         return self.definitions.seen(question.org, question.fx, self.now_ms)
@@ -169,6 +178,7 @@ class Asker:
     ) -> dict[str, dict[Place, Value]]:
         """The values by name of parts that ``read_together`` put together, in periods that may overlap where they are
         sums. Of the question only what it is grouped and filtered by matters, and for targets its KPI."""
+        question = self.of_reps(question)
         if parts[0].special in OF_TARGETS:
             found = self.goals(question).values([part.special for part in parts], stretch)
             return {part.name: found[part.special] for part in parts}
@@ -382,9 +392,15 @@ def _moment(field: str, text: str | None, calendar: Calendar) -> int | None:
         raise BadQuestion(field, f"{text!r} is no moment; {error}") from error
 
 
+def something(values: Mapping[str, Mapping[Place, Value]]) -> set[Place]:
+    """The places where any part is more or less than nothing, or unknown: of the others there are no rows, whatever was
+    told there and taken back. ``values`` are by the names of the parts."""
+    return {place for found in values.values() for place, value in found.items() if value != 0}
+
+
 def _grid(question: Question, values: Mapping[str, Mapping[Place, Value]], count: int) -> list[Place]:
     """Every period with every cell that has something in any; only what there is, where cells are entities."""
-    some = {place for found in values.values() for place, value in found.items() if value != 0}
+    some = something(values)
     if any(name in ENTITIES for name in question.by):
         return sorted(some, key=lambda place: (place[0], _key(place[1])))
     cells = sorted({cell for _, cell in some}, key=_key) if question.by else [()]

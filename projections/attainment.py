@@ -55,7 +55,7 @@ class Goals:
         return found
 
     def scope(self) -> str:
-        """The scope that is asked for: that of the one dimension beside ``kpi``, else the company."""
+        """The scope that is asked for: reps', or that of the one dimension beside ``kpi``, else the company."""
         named = {*self.question.by, *(name for name, _ in self.question.where)}
         return next((scope for scope, name in SCOPES.items() if name in named), "company")
 

@@ -10,6 +10,8 @@ from projections.sources import PEOPLE, Source
 
 SCOPED: Final = frozenset({"team_id", "rep_id", "region", "product"})
 """What targets below the company can be set for."""
+PLACES: Final = ("team_id", "region", "manager_id")
+"""Where reps belong: of what their targets can be narrowed by."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Kpi:
         sets = [part.source.dims for part in self.parts if part.source]
         sets += [PEOPLE for part in self.parts if part.special == "rep_days"]
         return frozenset.intersection(*sets)
+
+    @cached_property
+    def filters(self) -> frozenset[str]:
+        """What it can be filtered by: also targets of reps by where these belong."""
+        return self.dims.union(PLACES) if self.scoped else self.dims
 
     @cached_property
     def hash(self) -> str:

@@ -38,6 +38,9 @@ salestream explain bookings --where region=华东 --from 2026-11 --to 2026-12
 - `limit` gives so many rows; with `rest` so many cells, those with the most over the whole stretch (with the least
   where `order` is `value`), and all others as one, in each period. What is counted once is counted once in the rest. Of
   targets each KPI has a rest of its own.
+- Targets are of the company or of one rep, team, region or product. `--by rep --where team=…` (`region`, `manager`)
+  lists the reps who belong there at the end of the stretch asked for, or now if that comes first; with `org=now` those
+  who do now. Each has the whole target and all that was reached, as without it.
 - `attributes.<key>` are the free dimensions that your events tell.
 
 How to add one: see the three recipes of [CONTRIBUTING](../CONTRIBUTING.md).

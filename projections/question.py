@@ -8,7 +8,7 @@ from typing import Final, Literal
 from events.currencies import EXPONENTS
 from projections.catalogue import BY_ID
 from projections.exchange import Fx
-from projections.kpi import SCOPED, Kpi
+from projections.kpi import PLACES, SCOPED, Kpi
 from projections.periods import GRAINS
 
 Org = Literal["event", "then", "now"]
@@ -107,7 +107,7 @@ def question(
             "rest", "is not possible here; allowed: with by and limit, by more than kpi or, unconverted, currency"
         )
     if found.scoped:
-        _one_scope(found, [*dims, *(told.partition("=")[0].strip() for told in where)])
+        _one_scope(dims, [told.partition("=")[0].strip() for told in where])
     orders = ("period", "value", *dims)
     if order is not None and order.removeprefix("-") not in orders:
         raise BadQuestion("order", f"{order!r} is not known; allowed: {', '.join(orders)}, with - for falling")
@@ -129,11 +129,17 @@ def _own_currency(kpi: Kpi) -> str:
     return "currency"
 
 
-def _one_scope(kpi: Kpi, names: Iterable[str]) -> None:
-    scopes = {ALIASES.get(name, name) for name in names} & SCOPED
-    if len(scopes) > 1:
+def _one_scope(by: Iterable[str], where: Iterable[str]) -> None:
+    """Targets are of one scope; those of reps may be narrowed by where these belong."""
+    grouped = SCOPED.intersection(by)
+    named = {ALIASES.get(name, name) for name in where} & {*SCOPED, *PLACES}
+    if "rep_id" in grouped | named and grouped <= {"rep_id"} and named <= {"rep_id", *PLACES}:
+        return
+    if len(grouped | named) > 1 or not named <= SCOPED:
         raise BadQuestion(
-            "by", f"and where name {len(scopes)} scopes of {kpi.id}; allowed: one of {', '.join(sorted(SCOPED))}"
+            "by",
+            f"and where name {', '.join(sorted(grouped | named))}; allowed: one of {', '.join(sorted(SCOPED))}, and by "
+            f"rep_id also where with {', '.join(sorted(PLACES))}",
         )
 
 
@@ -149,9 +155,10 @@ def _filters(kpi: Kpi, where: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]
 
 def _dimension(kpi: Kpi, name: str, field: str) -> str:
     name = ALIASES.get(name.strip(), name.strip())
-    if name in kpi.dims and name != "attributes":
+    dims = kpi.filters if field == "where" else kpi.dims
+    if name in dims and name != "attributes":
         return name
-    if "attributes" in kpi.dims and re.match(r"attributes\.[^\x00-\x1f]{1,200}\Z", name):
+    if "attributes" in dims and re.match(r"attributes\.[^\x00-\x1f]{1,200}\Z", name):
         return name
-    allowed = sorted(kpi.dims - {"attributes"}) + (["attributes.<key>"] if "attributes" in kpi.dims else [])
+    allowed = sorted(dims - {"attributes"}) + (["attributes.<key>"] if "attributes" in dims else [])
     raise BadQuestion(field, f"{name!r} is no dimension of {kpi.id}; allowed: {', '.join(allowed)}")

@@ -53,8 +53,10 @@ class Receipts:
     def __init__(self, run: Run, asker: Asker, question: Question) -> None:
         self._run = run
         self._asker = asker
-        self._question = question
-        self._planner: Final[Planner] = asker.planner(question)
+        self._question = asker.of_reps(question)
+        self._planner: Final[Planner] = asker.planner(self._question)
+        self._belonging = self._question is not question
+        """Whether it is about reps by where they belong."""
 
     def evidence(self, period: Period, cell: Cell, left_out: bool = True) -> Evidence:
         """Everything that one cell rests on; and what might have counted but does not, unless that is not asked for."""
@@ -70,6 +72,10 @@ class Receipts:
             self._parts(parts, self._asker.window(parts[0], period), cell, found, left_out)
         if any(name in _REP_DIMS for name in [*self._question.by, *(name for name, _ in self._question.where)]):
             found.definitions.add("rep")
+        if self._belonging:
+            at = dict(zip(self._question.by, cell, strict=True))
+            reps = (at["rep_id"],) if "rep_id" in at else dict(self._question.where)["rep_id"]
+            found.entities |= {("rep", rep) for rep in reps if rep}
         return found
 
     def _parts(self, parts: Sequence[Part], window: Span, cell: Cell, found: Evidence, left_out: bool) -> None:

@@ -18,8 +18,8 @@ from projections.definitions import Calendar, Definitions
 from projections.formula import Undefined, Value
 from projections.kpi import Kpi
 
-SCOPES: Final = {"team": "team_id", "rep": "rep_id", "region": "region", "product": "product"}
-"""Scopes below the company, and the dimension of each."""
+SCOPES: Final = {"rep": "rep_id", "team": "team_id", "region": "region", "product": "product"}
+"""Scopes below the company, and the dimension of each. Where several are named, the first is asked for."""
 
 
 @dataclass(frozen=True)

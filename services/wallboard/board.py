@@ -4,7 +4,7 @@ import re
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 import yaml
@@ -68,9 +68,9 @@ class Tile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         wide, tall = SIZES[self.kind]
         return self.wide or wide, self.tall or tall
 
-    def asked(self, kpi: str = "", **told: Any) -> Question:
-        """The question behind it. Raises BadQuestion."""
-        return question(kpi or self.kpi, by=[self.by] if self.by else [], where=self.where, **told)
+    def asked(self, kpi: str = "", also: tuple[str, ...] = ()) -> Question:
+        """The question behind it, with more filters than its own. Raises BadQuestion."""
+        return question(kpi or self.kpi, by=[self.by] if self.by else [], where=[*self.where, *also])
 
 
 class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,19 +118,21 @@ def board(name: str, text: str) -> Board:
         raise BoardError(f"{name}: {error}") from error
     for number, tile in enumerate(made.tiles, 1):
         try:
-            _check(tile)
+            _check(tile, made.of)
         except BadQuestion as error:
             raise BoardError(f"{name}, tile {number}: {error}") from error
     return made
 
 
-def _check(tile: Tile) -> None:
+def _check(tile: Tile, of: str) -> None:
     if tile.kind in ("wins", "health"):
         return
     if tile.kind == "table" and not tile.kpis:
         raise BadQuestion("kpis", "is missing; allowed: a list of KPIs")
     for kpi in tile.kpis if tile.kind == "table" else (tile.kpi,):
         _check_kpi(tile, kpi)
+        if of and of != tile.by and of in BY_ID[kpi].dims:
+            tile.asked(kpi, (f"{of}=…",))
 
 
 def _check_kpi(tile: Tile, kpi: str) -> None:

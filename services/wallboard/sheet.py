@@ -11,7 +11,7 @@ from functools import partial
 from operator import add
 from typing import Any, Final
 
-from projections.ask import Asker, Cell, Row, read_together
+from projections.ask import Asker, Cell, Row, read_together, something
 from projections.compute import Columns, computed, measures_of
 from projections.definitions import Definitions
 from projections.formula import Part, Value
@@ -311,9 +311,8 @@ class _Together:
         question = replace(self._question, kpi=want.kpi)
         asker = self._books.asker(self._cut, self._definitions)
         cells: dict[int, set[Cell]] = {}
-        for told in mine.values() if want.by else ():
-            for number, cell in told:
-                cells.setdefault(number, set()).add(cell)
+        for number, cell in something(mine) if want.by else ():
+            cells.setdefault(number, set()).add(cell)
         known, rows = self._layout.rows[place], _Rows()
         found: Found = []
         for period, number in zip(want.periods, self._layout.numbers[place], strict=True):

@@ -68,6 +68,7 @@ def ask(
     start = BEGINNING if query.from_ is None else past.days.moment(query.from_)
     end = END if query.to is None else past.days.moment(query.to)
     past.org, past.fx = query.org, query.fx
+    query = goals.of_reps(past, query, end)
     story = Story(past)
     stretches = past.days.periods(query.grain, start, end)
     windows = [Window(story, query, stretch, lifespan_years) for stretch in stretches]

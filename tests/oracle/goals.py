@@ -6,12 +6,14 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Final
 
+from events.people import RepAssigned
 from events.planning import TargetSet
 from tests.oracle.days import BEGINNING, END, Stretch
 from tests.oracle.deals import Span
 from tests.oracle.kpis import FORMULAS as FORMULAS_OF
 from tests.oracle.kpis import PARTS as PARTS_OF
 from tests.oracle.kpis import REFUNDS, SALES
+from tests.oracle.past import Past
 from tests.oracle.window import Cell, Part, Query, Value, Window, combined, no
 
 ADDS_UP: Final = frozenset(
@@ -24,7 +26,24 @@ SCOPES: Final = {"team_id": "team", "rep_id": "rep", "region": "region", "produc
 
 def scope(query: Query) -> str:
     """The dimension of the targets; empty for the company's."""
-    return next((name for name in [*query.by, *(name for name, _ in query.where)] if name in SCOPES), "")
+    named = [*query.by, *(name for name, _ in query.where)]
+    return "rep_id" if "rep_id" in named else next((name for name in named if name in SCOPES), "")
+
+
+def of_reps(past: Past, query: Query, end: int) -> Query:
+    """Of targets of reps by where they belong: the same of those who do right before the end, or now."""
+    places = {name: values for name, values in query.where if name in ("team_id", "region", "manager_id")}
+    if query.kpi not in PARTS or not places or scope(query) != "rep_id":
+        return query
+    known = {told.scope_id or "" for _, told in past.of(TargetSet) if told.scope == "rep"}
+    known |= {told.rep_id for _, told in past.of(RepAssigned)}
+    there = []
+    for rep in sorted(known & {*dict(query.where).get("rep_id", known)}):
+        dims = past.placed({"rep_id": rep}, min(end - 1, past.recorded_ms))
+        if all((dims.get(name) or "") in values for name, values in places.items()):
+            there.append(rep)
+    kept = [each for each in query.where if each[0] not in places and each[0] != "rep_id"]
+    return replace(query, where=(*kept, ("rep_id", tuple(there))))
 
 
 def standing(window: Window) -> dict[tuple[str, str], dict[tuple[int, int], TargetSet]]:

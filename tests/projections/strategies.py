@@ -294,6 +294,7 @@ THEMES: Final[Mapping[str, tuple[str, ...]]] = {
         *_ALWAYS,
     ),
     "targets": (*_BUYING, "deal.created", *["target.set"] * 4, "rep.assigned", "fx_rate.set", *_ALWAYS),
+    "belonging": (*["rep.assigned"] * 3, *["target.set"] * 3, *["deal.won"] * 2, "deal.created", *_ALWAYS),
     "surveys": ("survey.answered", "survey.answered", "survey.answered", "rep.assigned", *_ALWAYS),
     "reps": ("rep.assigned", "rep.left", "touchpoint.logged", *_ALWAYS),
 }

@@ -76,6 +76,15 @@ def test_the_catalogue(get: Get) -> None:
     assert len(kpis) > 40
 
 
+def test_a_question_about_the_reps_of_a_team(get: Get) -> None:
+    """It may be that nobody has a target; what is not answerable says what is."""
+    told = get("/api/kpis/quota_attainment?by=rep&where=team=North&where=manager=m1")
+    assert (told.status_code, told.json()["question"]["where"]) == (200, {"team_id": ["North"], "manager_id": ["m1"]})
+    refused = get("/api/kpis/quota_attainment?by=team&where=manager=m1")
+    assert refused.status_code == 400
+    assert "by and where name manager_id, team_id; allowed: one of product" in refused.json()["detail"]
+
+
 def test_a_question_with_everything(get: Get) -> None:
     told = get("/api/kpis/bookings?by=region&where=region=E&where=region=W&grain=month&from=2026-02&to=2026-04").json()
     assert [(row["period"], row["region"], row["value"]) for row in told["rows"]] == [

@@ -45,6 +45,19 @@ def test_what_is_wrong_is_named(tiles: str, sentence: str) -> None:
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("of", ["team_id", "region", "product"])
+def test_a_board_about_one_refuses_what_cannot_be_asked_of_it(of: str) -> None:
+    """Targets are of one scope; a rep's can be narrowed by where the rep belongs."""
+    tiles = "tiles: [{kind: bars, kpi: pipeline_coverage, by: %s}]\nof: " + of
+    assert board("own.yaml", TITLE + tiles % of).of == of
+    for by in {"rep_id", "team_id", "region", "product"} - {of}:
+        if by == "rep_id" and of != "product":
+            assert board("own.yaml", TITLE + tiles % by).of == of
+            continue
+        with pytest.raises(BoardError, match=f"^own.yaml, tile 1: by and where name .*{of}.*; allowed: one of product"):
+            board("own.yaml", TITLE + tiles % by)
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match=r"^there is no folder \S+ with boards; make it"):
         _ = Boards(tmp_path / "none").all

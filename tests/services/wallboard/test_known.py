@@ -126,6 +126,38 @@ def test_targets_and_their_pace(workspace: Workspace) -> None:
     assert rep["value"] == "99"
 
 
+def test_a_board_of_a_team_has_its_reps_with_their_own_targets(workspace: Workspace) -> None:
+    """The coverage of each rep's target, live and anew, also when a rep moves to the team."""
+    tiles = (
+        "title: {en: A, zh: 甲}\nof: team_id\ntiles: [{kind: bars, kpi: pipeline_coverage, period: month, by: rep_id}]"
+    )
+    framers = {team: Framer(board("t.yaml", tiles), Style(), team) for team in ("T-1", "T-2")}
+
+    def shown(*told: dict[str, Any]) -> dict[str, Any]:
+        workspace.ingest().tell(told, now_ms=now_ms(), importer=True)
+        workspace.post_all()
+        made = {}
+        for team, framer in framers.items():
+            live, anew = framer, Framer(board("t.yaml", tiles), Style(), team)
+            one, other = (each.frame(workspace.books(), None, lambda cut: cut.recorded_ms) for each in (live, anew))
+            assert one == other
+            made[team] = {row["of"]: row["value"] for row in one["tiles"][0]["rows"]}
+        return made
+
+    targets = [
+        event(50 + n, "target.set", "08T10", kpi="revenue", period="2026-10", value=value, scope="rep", scope_id=rep)
+        for n, (rep, value) in enumerate([("R-1", "400.00"), ("R-2", "400.00"), ("R-3", "300.00")])
+    ]
+    deals = [
+        event(60 + n, "deal.created", "08T10", deal_id=f"D-{60 + n}", rep_id=rep, amount="100.00", stage="s",
+              expected_close="2026-10-20", team_id="T-9")
+        for n, rep in enumerate(("R-1", "R-2", "R-3"))
+    ]  # fmt: skip
+    assert shown(*targets, *deals) == {"T-1": {"rep_id=R-1": 1.0, "rep_id=R-2": 0.5}, "T-2": {"rep_id=R-3": 2.0}}
+    moved = event(70, "rep.assigned", "08T11", rep_id="R-2", team_id="T-2")
+    assert shown(moved) == {"T-1": {"rep_id=R-1": 1.0}, "T-2": {"rep_id=R-2": 0.5, "rep_id=R-3": 2.0}}
+
+
 def test_pace_of_a_stretch_without_working_days() -> None:
     calendar = Calendar([(0, ZoneInfo("UTC"))], "CNY")
     saturday = int(datetime(2026, 10, 3, tzinfo=UTC).timestamp() * 1000)

@@ -10,7 +10,7 @@ import pytest
 from events.envelope import to_text
 from projections.ask import Cell, Row
 from projections.catalogue import KPIS
-from projections.formula import Undefined, Value
+from projections.formula import Value
 from projections.kpi import Kpi
 from projections.periods import Period, running
 from projections.question import Question
@@ -70,8 +70,7 @@ def test_it_is_what_asking_anew_gives(workspace: Workspace) -> None:
 
 
 def _values(rows: Mapping[Cell, Row]) -> dict[Cell, Value]:
-    """The values of rows, but for nothing, which may or may not be a row."""
-    return {cell: row.value for cell, row in rows.items() if row.value and not isinstance(row.value, Undefined)}
+    return {cell: row.value for cell, row in rows.items()}
 
 
 def test_boards_share_statements(workspace: Workspace) -> None:
