@@ -104,7 +104,8 @@ def worth(known: Sequence[Target], kpi: Kpi, currency: str, definitions: Definit
         if rate is None:
             return Undefined("missing_rate", f"{each.currency}/{currency}")
         total += each.value * rate
-    return total * 10 ** EXPONENTS[currency]
+    scale: int = 10 ** EXPONENTS[currency]
+    return total * scale
 
 
 def days_gone(from_ms: int, to_ms: int, now_ms: int, calendar: Calendar) -> tuple[int, int]:

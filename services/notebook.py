@@ -149,8 +149,8 @@ class Notebook(Closing):
     def kpi(
         self, id: str, *, by: str | Iterable[str] = (), where: str | Iterable[str] = (), **more: Any
     ) -> Answer:  # fmt: skip
-        """Ask a KPI. ``by`` and ``where`` are one or several; ``more`` are grain, from_, to, as_of, currency, limit
-        and order."""
+        """Ask a KPI. ``by`` and ``where`` are one or several; ``more`` are grain, from_, to, as_of, currency, org,
+        fx, compare, limit, rest and order."""
         asked = _question(id, by, where, more)
         told = self._source.ask(asked)
         return Answer(answer_table(asked, told), told)
@@ -164,10 +164,13 @@ class Notebook(Closing):
         return Answer(receipt_table(asked, told), told)
 
     def changes(
-        self, id: str, *, known_from: str, known_to: str | None = None, where: str | Iterable[str] = (), **more: Any
+        self, id: str, *, known_from: str | int, known_to: str | int | None = None, where: str | Iterable[str] = (),
+        **more: Any,
     ) -> dict[str, Any]:  # fmt: skip
-        """Why one number changed between two moments of knowing: causes whose effects add up to the difference."""
-        return self._source.changes(_question(id, (), where, more), known_from, known_to)
+        """Why one number changed between two moments of knowing, recorded times or positions: causes whose effects
+        add up to the difference."""
+        later = None if known_to is None else str(known_to)
+        return self._source.changes(_question(id, (), where, more), str(known_from), later)
 
     def history(self, entity: str, id: str) -> dict[str, Any]:
         """Everything known about one deal, lead, customer, order or rep, on both clocks."""
@@ -189,6 +192,8 @@ class Notebook(Closing):
 
 def _question(id: str, by: str | Iterable[str], where: str | Iterable[str], more: dict[str, Any]) -> Question:
     """Raises BadQuestion."""
+    if isinstance(more.get("as_of"), int):
+        more = more | {"as_of": str(more["as_of"])}
     try:
         return question(id, by=_several(by), where=_several(where), **more)
     except TypeError as error:
@@ -283,7 +288,8 @@ def _parameters(asked: Question) -> list[tuple[str, Any]]:
     by = told.pop("by", [])
     assert isinstance(by, list)
     filters = [("where", f"{name}={value}") for name, values in where.items() for value in values]
-    return [*(("by", name) for name in by), *filters, *told.items()]
+    more = {name: "true" if value is True else value for name, value in told.items()}
+    return [*(("by", name) for name in by), *filters, *more.items()]
 
 
 def _refused(status: int, body: bytes) -> Exception:

@@ -1,11 +1,19 @@
 """Status: how far journal and ledger are, whether what was told is counted, and how large it all is."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from events.envelope import to_text
 from projections.laws import LAWS
-from services.replay.verify import broken_laws
+from services.books import Books
+from services.clock import now_ms
+from services.journal.port import Cut, Journal
+from services.replay.verify import Queried, broken_laws
 from services.workspace import Workspace
+
+Standing = dict[str, Any]
+LOOK_MS: Final = 60_000
+"""How often the laws are looked at for those who ask again and again."""
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
@@ -36,16 +44,26 @@ def _partitions(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _tenant(workspace: Workspace, tenant: str) -> dict[str, Any]:
-    head, cut = workspace.journal.head(tenant), workspace.store.checkpoint(tenant)
-    tally = workspace.journal.tally(tenant)
-    parked = len(workspace.store.parked(tenant))
-    broken = broken_laws(workspace.store, tenant, cut)
+def _tenant(workspace: Workspace, tenant: str) -> Standing:
+    return of_tenant(workspace.journal, workspace.store, tenant, workspace.store.checkpoint(tenant))
+
+
+def of_tenant(
+    journal: Journal, store: Queried, tenant: str, cut: Cut, broken: Mapping[str, str] | None = None
+) -> Standing:
+    """How far one tenant's journal is, and its ledger, which is read from ``store`` at a cut; identities and laws.
+
+    ``broken``: the laws that are known not to hold, each with its first offence; without it they are looked at, which
+    means reading the whole ledger.
+    """
+    before, tally, head = journal.head(tenant), journal.tally(tenant), journal.head(tenant)
+    parked = _parked(store, tenant, cut.position)
+    found = broken_laws(store, tenant, cut) if broken is None else broken
     return {
         "tenant": tenant,
         "journal": {"position": head.position, "recorded": to_text(head.recorded_ms) if head.position else None},
         "ledger": {"position": cut.position, "recorded": to_text(cut.recorded_ms) if cut.position else None},
-        "lag": head.position - cut.position,
+        "lag": max(head.position - cut.position, 0),
         "told": tally.told,
         "accepted": tally.accepted,
         "duplicates": tally.duplicates,
@@ -53,7 +71,37 @@ def _tenant(workspace: Workspace, tenant: str) -> dict[str, Any]:
         "applied": cut.position - parked,
         "parked": parked,
         "identity_holds": tally.told == tally.accepted + tally.duplicates + tally.refused
-        and tally.accepted == head.position,
-        "laws_hold": not broken,
-        "laws": {law.name: "broken: " + broken[law.name] if law.name in broken else "holds" for law in LAWS},
+        and before.position <= tally.accepted <= head.position,
+        "laws_hold": not found,
+        "laws": {law.name: "broken: " + found[law.name] if law.name in found else "holds" for law in LAWS},
     }
+
+
+class Watched:
+    """The status of tenants, for those who ask for it again and again; of one thread at a time."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal: Final = journal
+        self._looked: Final[dict[str, tuple[int, str, int, dict[str, str]]]] = {}
+        """Of each tenant: when its laws were looked at, in which tables, at which position, and which were broken."""
+
+    def of(self, books: Books) -> Standing:
+        """The status as ``of_tenant`` tells it. The laws are those of ``laws_at``, a minute old or less.
+
+        Raises JournalError, StoreError.
+        """
+        cut = books.cut(None)
+        looked_ms, tables, position, broken = self._looked.get(books.tenant, (0, "", 0, {}))
+        if now_ms() - looked_ms > LOOK_MS or tables != books.tables:
+            looked_ms, position = now_ms(), cut.position
+            broken = broken_laws(books, books.tenant, cut)
+            self._looked[books.tenant] = looked_ms, books.tables, position, broken
+        return of_tenant(self._journal, books, books.tenant, cut, broken) | {"laws_at": position}
+
+
+def _parked(store: Queried, tenant: str, position: int) -> int:
+    rows = store.query(
+        "SELECT count() FROM {history} WHERE tenant = {tenant:String} AND position <= {cut:UInt64} AND parked != ''",
+        {"tenant": tenant, "cut": position},
+    )
+    return int(rows[0][0])

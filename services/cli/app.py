@@ -62,6 +62,7 @@ ERRORS: Final = {
     "services.sealing.subjects:BadSubject": BAD_USAGE,
     "services.importer.mapping:MappingError": BAD_USAGE,
     "services.wallboard.board:BoardError": BAD_USAGE,
+    "services.replay.scenario:BadScenario": BAD_USAGE,
     "projections.question:BadQuestion": BAD_USAGE,
     "events.codec:InvalidEvent": BAD_USAGE,
 }

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from services.cli.output import output
-from services.cli.questions import question_of, question_options
+from services.cli.questions import answer_options, question_of, question_options
 from services.cli.session import BAD_USAGE, FAILED, FINE, Problem, Session, shared
 
 _FORMATS: Final = ("csv", "jsonl", "parquet", "arrow", "xlsx")
@@ -18,9 +18,7 @@ _PACK: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(short_help="Write an answer, a receipt or a ledger into a file.")
-@question_options
-@click.option("--limit", type=int, metavar="N", help="At most so many rows.")
-@click.option("--order", metavar="COLUMN", help="By period, value or a dimension; with - falling.")
+@answer_options
 @click.option(
     "--what",
     type=click.Choice(_WHATS),
@@ -32,10 +30,7 @@ _PACK: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--into", type=_INTO, metavar="FILE", help="Into a file; without it, standard output.")
 @shared
 @click.pass_obj
-def export(
-    session: Session, /, limit: int | None, order: str | None, what: Any, format_: str | None, into: Path | None,
-    **told: Any,
-) -> None:  # fmt: skip
+def export(session: Session, /, what: Any, format_: str | None, into: Path | None, **told: Any) -> None:
     """Write an answer, its receipt or the ledger behind it into a file: CSV, JSON lines, Parquet, Arrow or Excel.
 
     The question is that of kpi; for a receipt or a ledger it names one cell, as for explain. Amounts are exact in all
@@ -50,7 +45,7 @@ def export(
     format_ = format_ or _format_of(into)
     if into is None and session.json:
         raise Problem("--json says what was written, and there is no file; allowed: --into FILE", BAD_USAGE)
-    asked = question_of(told | {"limit": limit, "order": order})
+    asked = question_of(told)
     with session.books() as books:
         table = exported(books, asked, what)
     made = io.BytesIO()

@@ -45,6 +45,14 @@ _OPTIONS: Final = (
         help="Amounts are converted at rates of the day, period or plan; none: each currency by itself.",
     ),
 )  # fmt: skip
+_ANSWER_OPTIONS: Final = (
+    click.option("--compare", metavar="WITH", help="With the previous period, or the same of the year before (year)."),
+    click.option("--limit", type=int, metavar="N", help="At most so many rows."),
+    click.option("--rest", is_flag=True, help="With --limit: the rest as one row; the limit is of each period."),
+    click.option(
+        "--order", metavar="COLUMN", help="By period, value or a dimension; with - falling, as in --order=-value."
+    ),
+)
 _AS_OF: Final = _OPTIONS[-4]
 SHOWN: Final = 50
 """Events of a receipt that a person is shown in one table."""
@@ -59,6 +67,13 @@ def question_options(verb: Verb) -> Verb:
     return verb
 
 
+def answer_options(verb: Verb) -> Verb:
+    """Gives a verb the options of a question that has an answer of many rows."""
+    for option in reversed((*_OPTIONS, *_ANSWER_OPTIONS)):
+        verb = option(verb)
+    return verb
+
+
 def _cell_options(verb: Verb) -> Verb:
     """Those of a question that names its own moments of knowing."""
     for option in reversed(_OPTIONS):
@@ -67,13 +82,7 @@ def _cell_options(verb: Verb) -> Verb:
 
 
 @click.command(short_help="Ask a KPI, as it is known now or was known then.")
-@question_options
-@click.option("--compare", metavar="WITH", help="With the previous period, or the same of the year before (year).")
-@click.option("--limit", type=int, metavar="N", help="At most so many rows.")
-@click.option("--rest", is_flag=True, help="With --limit: the rest as one row; the limit is of each period.")
-@click.option(
-    "--order", metavar="COLUMN", help="By period, value or a dimension; with - falling, as in --order=-value."
-)
+@answer_options
 @click.option("--csv", "as_csv", is_flag=True, help="The rows as CSV.")
 @shared
 @click.pass_obj
@@ -253,10 +262,12 @@ def _rows(session: Session, rows: list[dict[str, Any]], asked: "Question") -> st
 
 
 def _units(asked: "Question", row: dict[str, Any]) -> dict[str, Any]:
-    """The unit of each part of a row."""
+    """The unit of each part of a row; a duration behind minutes is read in minutes."""
     from projections.answer import units_of
 
-    return dict(units_of(asked, [row[dim] for dim in asked.by]))
+    told = dict(units_of(asked, [row[dim] for dim in asked.by]))
+    in_minutes = asked.kpi.unit == "minutes"
+    return {name: show.MS_IN_MINUTES if unit == "ms" and in_minutes else unit for name, unit in told.items()}
 
 
 def _kpi_of(asked: "Question") -> str | None:

@@ -16,7 +16,10 @@ Text = Callable[[str], str]
 DASH: Final = "–"
 _WIDE: Final = 1000
 """Columns of an output that is no terminal: nothing is cut there."""
+MS_IN_MINUTES: Final = "ms_in_minutes"
+"""The unit of milliseconds that are read as minutes; others are read as days."""
 _DAY_MS: Final = 86_400_000
+_MINUTE_MS: Final = 60_000
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> str:
@@ -57,6 +60,8 @@ def value(told: Any, unit: str, t: Text, *, long: bool = False) -> str:
         return DASH
     if unit == "ms":
         return t("{n} days").format(n=f"{told / _DAY_MS:,.1f}")
+    if unit == MS_IN_MINUTES:
+        return t("{n} minutes").format(n=f"{told / _MINUTE_MS:,.1f}")
     text = people(told, unit)
     if unit == "days":
         return t("{n} days").format(n=text)
@@ -66,7 +71,8 @@ def value(told: Any, unit: str, t: Text, *, long: bool = False) -> str:
 
 
 def part(name: str) -> str:
-    """What a part of a KPI is called in a heading: durations are shown in days, whatever they are counted in."""
+    """What a part of a KPI is called in a heading: durations are shown in days or minutes, whatever they are
+    counted in."""
     return name.removesuffix("_ms")
 
 

@@ -18,6 +18,7 @@ from services.gateway.rate import Rates
 from services.gateway.reader import Reader
 from services.journal.port import Journal
 from services.keys.port import Scope
+from services.status import Watched
 from services.trail import Audit
 from services.wallboard.stream import Screens
 
@@ -44,6 +45,8 @@ class Gateway(msgspec.Struct, frozen=True):
     """Who notes who asked and changed what."""
     reader: Reader | None = None
     """Who asks the books; None where there is no store."""
+    watched: Watched | None = None
+    """What the status of the books is told by; None where there is no store."""
     receiver: Receiver | None = None
     """Who takes in what CRMs push; None where there is no store."""
     screens: Screens | None = None

@@ -17,7 +17,7 @@ from services.changes import changes
 from services.gateway.access import Caller
 from services.gateway.gateway import Gateway, Route
 from services.gateway.problems import Problem, unavailable
-from services.gateway.representation import MEDIA, PAGING, chosen, page_of, sent
+from services.gateway.representation import MEDIA, PAGING, chosen, page_of, receipt_sent, sent
 from services.journal.port import JournalError
 from services.meanings import meaning
 from services.receipt import explain, history
@@ -84,8 +84,13 @@ async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
 
 async def receipt(gateway: Gateway, caller: Caller, request: Request) -> Response:
     """The receipt of one cell."""
-    asked = _question(request, told(request, _QUESTION))
-    return await read(gateway, caller, lambda books: _json(explain(books, asked)))
+    asked, media = _question(request, told(request, _QUESTION)), chosen(request)
+
+    def work(books: Books) -> Response:
+        found = explain(books, asked)
+        return receipt_sent(asked, found, media, {CUT: str(found["cut"]["position"])})
+
+    return await read(gateway, caller, work)
 
 
 async def changed(gateway: Gateway, caller: Caller, request: Request) -> Response:
@@ -107,6 +112,13 @@ async def story(gateway: Gateway, caller: Caller, request: Request) -> Response:
         raise refused(BadQuestion("entity", f"{kind!r} is no entity; allowed: {', '.join(kinds)}"))
     opener = gateway.journal if caller.personal else None
     return await read(gateway, caller, lambda books: _json(history(books, kind, entity, opener)))
+
+
+async def status(gateway: Gateway, caller: Caller, request: Request) -> Response:
+    """How far the books of the caller's tenant are, and whether they can be trusted."""
+    told(request, {})
+    watched = gateway.watched
+    return await read(gateway, caller, lambda books: _json(watched.of(books) if watched is not None else {}))
 
 
 async def read(gateway: Gateway, caller: Caller, work: Callable[[Books], Response]) -> Response:
@@ -186,11 +198,13 @@ def answers(words: str) -> dict[int, dict[str, Any]]:
     }
 
 
-_REPRESENTED: Final = answers("The answer, in the media type that Accept asks for.") | {
-    304: {"description": "What If-None-Match names still stands."},
-    406: {"description": "None of the media types of Accept is there; it says which are."},
-}
-_REPRESENTED[200]["content"] |= {media: {} for media in MEDIA if media != "application/json"}
+def _represented(words: str) -> dict[int, dict[str, Any]]:
+    told = answers(f"{words}, in the media type that Accept asks for.")
+    told[200]["content"] |= {media: {} for media in MEDIA if media != "application/json"}
+    return told | {406: {"description": "None of the media types of Accept is there; it says which are."}}
+
+
+_REPRESENTED: Final = _represented("The answer") | {304: {"description": "What If-None-Match names still stands."}}
 _ID: Final = "An id of the catalogue; the slash of a variant is written as ~."
 ROUTES: Final = (
     Route(
@@ -206,7 +220,7 @@ ROUTES: Final = (
     Route(
         method="GET", path="/api/kpis/{id}/explain", scope="read", handler=receipt,
         summary="Explain one number", description=f"The events that make it, and those left out and why. {_ID}",
-        responses=answers("The receipt."), parameters=parameters(_QUESTION, "id"),
+        responses=_represented("The receipt, or its events"), parameters=parameters(_QUESTION, "id"),
     ),
     Route(
         method="GET", path="/api/kpis/{id}/changes", scope="read", handler=changed,
@@ -221,5 +235,12 @@ ROUTES: Final = (
         description="Of one deal, lead, customer, order or rep: its events on both clocks, and what was posted. "
         "What is personal is shown to keys that have the scope admin too.",
         responses=answers("The history."), parameters=parameters({}, "entity", "id"),
+    ),
+    Route(
+        method="GET", path="/api/status", scope="read", handler=status,
+        summary="Whether the books can be trusted",
+        description="Positions of journal and ledger; told = accepted + duplicates + refused, accepted = applied + "
+        "parked; each law of the ledger, as it was at `laws_at`, a minute ago or less.",
+        responses=answers("The status."), parameters=parameters({}),
     ),
 )  # fmt: skip

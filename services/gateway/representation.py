@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from projections.question import BadQuestion, Question
 from services.export.formats import FORMATS, ExportError
-from services.export.tabular import answer_table
+from services.export.tabular import Tabular, answer_table, receipt_table
 from services.gateway.problems import Problem
 
 JSON: Final = "application/json"
@@ -90,14 +90,26 @@ def sent(
             told["Link"] = f'<{_next(request, number + 1, answer["cut"]["position"])}>; rel="next"'
     if media == JSON:
         return Response(_encode(answer), headers=told, media_type=JSON)
-    out = io.BytesIO()
-    format_ = FORMATS[MEDIA[media]]
+    return _as_file(answer_table(asked, answer), asked.kpi.id, media, told)
+
+
+def receipt_sent(asked: Question, receipt: dict[str, Any], media: str, headers: Mapping[str, str]) -> Response:
+    """The receipt in a media type; but in JSON a table of its events."""
+    told = {**headers, "Vary": "Accept"}
+    if media == JSON:
+        return Response(_encode(receipt), headers=told, media_type=JSON)
+    return _as_file(receipt_table(asked, receipt), f"{asked.kpi.id}-receipt", media, told)
+
+
+def _as_file(table: Tabular, name: str, media: str, headers: dict[str, str]) -> Response:
+    """Raises Problem 406 where the format cannot hold the table."""
+    out, format_ = io.BytesIO(), FORMATS[MEDIA[media]]
     try:
-        format_.write(answer_table(asked, answer), out)
+        format_.write(table, out)
     except ExportError as error:
         raise Problem(406, "not-acceptable", str(error)) from error
-    told["Content-Disposition"] = f'attachment; filename="{asked.kpi.id.replace("/", "-")}.{MEDIA[media]}"'
-    return Response(out.getvalue(), headers=told | {"Content-Type": format_.media})
+    headers["Content-Disposition"] = f'attachment; filename="{name.replace("/", "-")}.{MEDIA[media]}"'
+    return Response(out.getvalue(), headers=headers | {"Content-Type": format_.media})
 
 
 def _next(request: Request, number: int, position: int) -> str:

@@ -20,6 +20,7 @@ from services.journal.port import Journal
 from services.keys.port import KeyStore
 from services.news import Recent
 from services.settings import Settings
+from services.status import Watched
 from services.store.beside import Beside
 from services.store.open import open_store
 from services.trail import LOCAL, Audit, Change, audited
@@ -114,6 +115,7 @@ def _with_audit(
         tenant=settings.tenant,
         audit=audit,
         reader=reader,
+        watched=Watched(journal) if store is not None else None,
         receiver=receiver,
         screens=_screens(settings, journal, watching, boards, follower, clock) if watching is not None else None,
         past=past,

@@ -16,6 +16,7 @@ from projections.question import BadQuestion, Question, question
 Kind = Literal["number", "trend", "bars", "leaders", "funnel", "bridge", "heat", "table", "wins", "health"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 Grain = Literal["day", "week", "month", "quarter", "year"]
+Of = Literal["", "rep_id", "team_id", "region", "product"]
 NAME: Final = re.compile(r"[a-z0-9_-]{1,40}\Z")
 SIZES: Final[dict[str, tuple[int, int]]] = {
     "number": (3, 1), "trend": (6, 2), "bars": (4, 2), "leaders": (4, 2), "funnel": (4, 2), "bridge": (6, 2),
@@ -78,7 +79,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: Words
     tiles: Annotated[tuple[Tile, ...], msgspec.Meta(min_length=1, max_length=40)]
-    of: Literal["", "rep_id", "team_id", "region", "product"] = ""
+    of: Of = ""
     """The board is about one value of this dimension, which the viewer chooses."""
     names: Names | None = None
     """How people are named on it, where that is less than the setting allows."""
@@ -115,13 +116,43 @@ def board(name: str, text: str) -> Board:
     except yaml.YAMLError as error:
         raise BoardError(f"{name} is no YAML: {' '.join(str(error).split())}") from error
     except msgspec.ValidationError as error:
-        raise BoardError(f"{name}: {error}") from error
+        raise BoardError(f"{name}{_sentence(str(error))}") from error
     for number, tile in enumerate(made.tiles, 1):
         try:
             _check(tile, made.of)
         except BadQuestion as error:
             raise BoardError(f"{name}, tile {number}: {error}") from error
     return made
+
+
+_ALLOWED: Final = {
+    "title": "a text in both languages, {en: …, zh: …}",
+    "tiles": "a list of 1 to 40 tiles",
+    "kind": ", ".join(KINDS),
+    "period": ", ".join(get_args(Grain)),
+    "of": ", ".join(filter(None, get_args(Of))),
+    "names": ", ".join(get_args(Names)),
+    "celebrate": 'an amount in quotes, such as "50000"',
+    "kpis": "a list of KPIs",
+    "where": "a list such as [region=华东]",
+    "limit": "1 to 50",
+    "wide": "1 to 12",
+    "tall": "1 to 6",
+}
+"""What a field of a board or a tile may be."""
+_PLACE: Final = re.compile(r"(?P<what>.*?)(?: - at `\$(?:\.tiles\[(?P<tile>\d+)\])?\.?(?P<field>[^`]*)`)?\Z")
+
+
+def _sentence(error: str) -> str:
+    """What is wrong in a file by the error of msgspec: the place, what it is, and what is allowed there."""
+    found = _PLACE.match(error)
+    assert found is not None, "matches anything"
+    what, tile, field = found["what"], found["tile"], found["field"] or ""
+    of = Words if field == "title" else Tile if tile else Board
+    fields = ", ".join(of.__struct_fields__)
+    allowed = fields if "field" in what else _ALLOWED.get(field.partition("[")[0], fields if not field else "a text")
+    place = f"{f', tile {int(tile) + 1}' if tile else ''}{f', {field}' if field else ''}"
+    return f"{place}: {what[:1].lower()}{what[1:]}; allowed: {allowed}"
 
 
 def _check(tile: Tile, of: str) -> None:

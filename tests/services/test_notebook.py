@@ -56,6 +56,15 @@ def test_rows_have_their_types(books: Notebook) -> None:
     assert books.kpi("win_rate/created", as_of="4").told["question"]["as_of"] == "4"
 
 
+def test_positions_are_numbers_and_the_rest_is_one_row(books: Notebook) -> None:
+    assert books.kpi("bookings", as_of=4).told == books.kpi("bookings", as_of="4").told
+    known = {"from_": "2026-09", "to": "2026-10"}
+    assert books.changes("bookings", known_from=2, known_to=4, **known) == books.changes(
+        "bookings", known_from="2", known_to="4", **known
+    )
+    assert books.kpi("bookings", by="deal", limit=1, rest=True).told["question"]["rest"] is True
+
+
 def test_receipts_changes_and_histories(books: Notebook) -> None:
     september = {"from_": "2026-09", "to": "2026-10"}
     roles = [(row["id"], row["role"], row["bookings"]) for row in books.explain("bookings", **september).rows]

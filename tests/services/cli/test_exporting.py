@@ -26,6 +26,13 @@ def test_the_ending_says_what_the_file_is(told: Run, tmp_path: Path) -> None:
     assert told("export", "bookings", *Q3).out == "period,value,bookings,reason\ntotal,11500.00,11500.00,\n"
 
 
+def test_what_kpi_can_ask_export_can_ask(told: Run) -> None:
+    asked = ("bookings", "--by", "region", *Q3, "--compare", "previous", "--limit", "1", "--rest", "--order=-value")
+    exported = told("export", *asked)
+    assert (exported.code, exported.out) == (0, told("kpi", *asked, "--csv").out)
+    assert exported.out.startswith("period,region,value,before,change,growth,")
+
+
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [

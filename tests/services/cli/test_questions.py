@@ -53,6 +53,17 @@ def test_a_table_for_people(told: Run) -> None:
     assert "As known at position 4, recorded 2026-09-30T10:00:00Z." in told("kpi", "bookings", "--as-of", "4").out
 
 
+def test_a_duration_behind_minutes_is_shown_in_minutes(run: Run) -> None:
+    lead = event("lead.created", "1", "2026-09-01T09:00:00Z", "2026-09-01T09:00:00Z", lead_id="L-1")
+    call = event(
+        "touchpoint.logged", "2", "2026-09-01T09:45:00Z", "2026-09-01T10:00:00Z", rep_id="r", kind="call", lead_id="L-1"
+    )
+    run("ingest", "-", stdin=lines(lead, call))
+    table = run("kpi", "speed_to_lead", "--from", "2026-09", "--to", "2026-10").out
+    assert table.splitlines()[4].split() == ["45.00", "minutes", "45.0", "minutes", "1"]
+    assert "45.0 minutes" in run("explain", "speed_to_lead", "--from", "2026-09", "--to", "2026-10").out.split("(1)")[1]
+
+
 def test_a_table_in_chinese(told: Run) -> None:
     out = told("kpi", "bookings", "--grain", "month", "--lang", "zh").out
 

@@ -90,6 +90,17 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert "secret" not in ran.err
 
 
+def test_a_scenario_that_is_none_is_bad_usage(told: Run, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    for text, words in (
+        ("colour: red", "a scenario has: name"),
+        ("owners: {zoe: bo}", "nothing in the history is about"),
+    ):
+        file.write_text(text, "utf-8")
+        ran = told("what-if", file, "bookings")
+        assert (ran.code, words in ran.sentence) == (2, True)
+
+
 def test_an_error_is_told_to_machines_on_standard_output_too(run: Run) -> None:
     for args in (["--json", "nonsense"], ["kpi", "nonsense", "--json"], ["kpi", "bookings", "--csv", "--json"]):
         ran = run(*args)

@@ -184,6 +184,27 @@ def test_a_receipt_a_change_and_a_history(get: Get) -> None:
     assert get("/api/history/deal/D-1").json()["id"] == "D-1"
 
 
+def test_a_receipt_comes_as_it_is_accepted(get: Get) -> None:
+    path = "/api/kpis/bookings/explain?from=2026-02&to=2026-03"
+    answer = get(path, headers={"Accept": "text/csv"})
+    assert (answer.headers["content-type"], answer.headers["vary"]) == ("text/csv; charset=utf-8", "Accept")
+    lines = answer.text.splitlines()
+    assert lines[0] == "role,position,type,entity,source,id,occurred,recorded,bookings,reason"
+    receipt = get(path).json()
+    assert len(lines) == 1 + len(receipt["events"]) + len(receipt["excluded"])
+    assert get(path, headers={"Accept": "image/png"}).status_code == 406
+
+
+def test_the_status_says_how_far_the_books_are_and_whether_they_hold(get: Get, tokens: dict[str, str]) -> None:
+    told = get("/api/status").json()
+    assert told["ledger"]["position"] == told["journal"]["position"] == told["laws_at"] == told["accepted"] > 20
+    assert told["told"] == told["accepted"] + told["duplicates"] + told["refused"]
+    assert told["accepted"] == told["applied"] + told["parked"]
+    assert (told["identity_holds"], told["laws_hold"], set(told["laws"].values())) == (True, True, {"holds"})
+    other = get("/api/status", headers={"Authorization": f"Bearer {tokens['other']}"}).json()
+    assert (other["tenant"], other["told"]) == ("other", 0)
+
+
 @pytest.mark.parametrize(
     ("path", "field", "sentence"),
     [
