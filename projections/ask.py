@@ -62,7 +62,7 @@ class Asker:
     ) -> None:
         self._run = run
         self._tenant = tenant
-        self._position = position
+        self.position: Final = position
         self.now_ms: Final = recorded_ms
         self.definitions: Final = definitions
         self._lifespan: Final = Fraction(lifespan_years)
@@ -71,7 +71,7 @@ class Asker:
         """The answer to a question. Raises BadQuestion where its stretch of time is not allowed."""
         currency = question.currency or self.definitions.calendar.currency
         told, question = question, self.of_reps(question)
-        planner = Planner(question, self._tenant, self._position, self.now_ms, self.seen(question), currency)
+        planner = Planner(question, self._tenant, self.position, self.now_ms, self.seen(question), currency)
         stretch = self.periods(question)
         if not stretch:
             return Answered(told, currency, [])
@@ -193,7 +193,7 @@ class Asker:
     def planner(self, question: Question) -> Planner:
         """The planner of a question, for its evidence."""
         currency = question.currency or self.definitions.calendar.currency
-        return Planner(question, self._tenant, self._position, self.now_ms, self.seen(question), currency)
+        return Planner(question, self._tenant, self.position, self.now_ms, self.seen(question), currency)
 
     def window(self, part: Part, period: Period) -> Span:
         """The window of a part for one period."""
@@ -232,7 +232,7 @@ class Asker:
         rows = self._run(
             "SELECT count(), min(at_ms), max(at_ms) FROM {postings} WHERE tenant = {tenant:String} "
             "AND position <= {cut:UInt64} AND measure IN {measures:Array(String)}",
-            {"tenant": self._tenant, "cut": self._position, "measures": measures},
+            {"tenant": self._tenant, "cut": self.position, "measures": measures},
         )
         count, first, last = rows[0]
         return (first, last) if count else None
@@ -345,7 +345,7 @@ def read_together(parts: Iterable[Part]) -> list[list[Part]]:
     told = list(parts)
     ranked = {part.source: part.stat for part in told if part.stat in RANKED}
     for part in told:
-        plain = part.source if part.source and part.source.which and part.stat == "sum" else None
+        plain = part.source if part.adds_lines else None
         source = f"postings {'rep_id' in plain.dims}" if plain else part.source
         window = "to date" if plain and part.window in TO_DATE else part.window
         stat = ranked.get(part.source, part.stat)

@@ -211,13 +211,19 @@ def _look(asker: Asker, question: Question) -> Look:
 
 
 def _deltas(run: Run, before: Asker, after: Asker, question: Question, cell: Cell) -> Deltas:
-    """By how much each event's contribution changed, events of which none did left out."""
-    told = []
-    for asker in (before, after):
+    """By how much each event's contribution changed, events of which none did left out. The definitions are the same,
+    and no line is ever changed: what adds lines differs by those that came in."""
+
+    def contributions(asker: Asker, since: int = 0) -> Deltas:
         periods = asker.periods(question)
-        known = periods and len(cell) == len(question.by)
-        evidence = Receipts(run, asker, question).evidence(periods[0], cell, left_out=False) if known else None
-        told.append(evidence.contributions if evidence else {})
+        if not periods or len(cell) != len(question.by):
+            return {}
+        return Receipts(run, asker, question, since).evidence(periods[0], cell, left_out=False).contributions
+
+    if question.kpi.adds_lines and before.periods(question) == after.periods(question):
+        told: tuple[Deltas, Deltas] = {}, contributions(after, before.position)
+    else:
+        told = contributions(before), contributions(after)
     found: Deltas = {}
     for event in sorted(told[0].keys() | told[1].keys()):
         delta = _difference(told[0].get(event, {}), told[1].get(event, {}))

@@ -171,6 +171,11 @@ class Part(Formula):
     def linear(self) -> bool:
         return self.stat == "sum" and self.window in ("period", "so_far") and not self.weighted
 
+    @property
+    def adds_lines(self) -> bool:
+        """Whether it is a sum of lines of the ledger as they stand."""
+        return self.stat == "sum" and self.source is not None and bool(self.source.which)
+
     def words(self) -> str:
         return self.name
 

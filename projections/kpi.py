@@ -61,6 +61,11 @@ class Kpi:
         return self.formula.linear()
 
     @cached_property
+    def adds_lines(self) -> bool:
+        """Whether, while definitions stay as they are, it changes by what lines that come in add to its parts."""
+        return all(part.adds_lines or part.special == "lifespan" for part in self.parts)
+
+    @cached_property
     def dims(self) -> frozenset[str]:
         """What it can be grouped and filtered by: what all its parts can."""
         if self.scoped:

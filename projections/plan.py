@@ -129,11 +129,11 @@ class Planner:
         rate = f"WITH greatest(rated_at - {_NEVER}, 0) AS rate"
         return f"{rate} SELECT {', '.join(groups)}, {', '.join(values)} FROM ({sums}) GROUP BY ALL"
 
-    def evidence(self, parts: Sequence[Part], window: Span, cell: Sequence[str | None]) -> Select:
+    def evidence(self, parts: Sequence[Part], window: Span, cell: Sequence[str | None], since: int = 0) -> Select:
         """Rows of (event, book, entity, what is counted once, currency, unrated moment, pipeline, stage, own, values…).
 
         They are what makes one cell, with the lines that came to nothing. The parts are those that ``listed_together``
-        put together; there is a value for each.
+        put together; there is a value for each. Of lines that are added, those after ``since``.
         """
         part, source = parts[0], parts[0].source
         assert source is not None
@@ -146,8 +146,9 @@ class Planner:
         values = ", ".join(f"{_contribution(each)} AS value{place}" for place, each in enumerate(parts))
         rate = f"WITH {_RATE} AS rate " if money else ""
         body = f"{self._body(source, parts, each=True)}{self._matching(source)}"
-        sql = f"{rate}SELECT {groups}, {values} {body} GROUP BY ALL ORDER BY its_0"
-        return _select(sql, self._parameters(source, [window]) | _cell_values(cell))
+        new = " AND position > {since:UInt64}" if since and part.adds_lines else ""
+        sql = f"{rate}SELECT {groups}, {values} {body}{new} GROUP BY ALL ORDER BY its_0"
+        return _select(sql, self._parameters(source, [window]) | _cell_values(cell) | {"since": since})
 
     def left_out(self, source: Source, which: str, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity) that might be expected in a cell of this source but do not count."""

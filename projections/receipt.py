@@ -50,8 +50,10 @@ class Evidence:
 class Receipts:
     """Writes receipts for the answers of one asker."""
 
-    def __init__(self, run: Run, asker: Asker, question: Question) -> None:
+    def __init__(self, run: Run, asker: Asker, question: Question, since: int = 0) -> None:
+        """``since``: of parts that add lines, only those after this position are told."""
         self._run = run
+        self._since = since
         self._asker = asker
         self._question = asker.of_reps(question)
         self._planner: Final[Planner] = asker.planner(self._question)
@@ -81,7 +83,7 @@ class Receipts:
     def _parts(self, parts: Sequence[Part], window: Span, cell: Cell, found: Evidence, left_out: bool) -> None:
         part, source = parts[0], parts[0].source
         assert source is not None
-        rows = self._rows(self._planner.evidence(parts, window, cell))
+        rows = self._rows(self._planner.evidence(parts, window, cell, self._since))
         entities, customers = {row[2] for row in rows}, {row[3] for row in rows if row[3]}
         counted: set[str] = set()
         for row in rows:

@@ -12,7 +12,8 @@ from events.orders import OrderPlaced
 from events.people import RepAssigned
 from events.planning import CalendarDefined, FxRateSet, PipelineDefined
 from events.samples import SOURCE
-from projections.catalogue import BY_ID
+from projections.catalogue import BY_ID, KPIS
+from projections.kpi import Kpi
 from projections.question import BadQuestion, question
 from services.changes import change_of, changes
 from tests.oracle.real_path import Company
@@ -187,3 +188,13 @@ def test_effects_add_up_whatever_the_kpi(kpi: str, february: Company) -> None:
             assert sum((cause.effect for cause in found.causes), Fraction(0)) == found.difference
         median = any(part.stat == "median" for part in BY_ID[kpi].parts)
         assert median or "several" not in {cause.name for cause in found.causes}
+
+
+@pytest.mark.parametrize("kpi", [kpi.id for kpi in KPIS if kpi.adds_lines])
+def test_what_came_in_is_what_differs(kpi: str, february: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What adds lines is told by those between the cuts; that is what the receipts of both cuts say."""
+    for early in range(0, len(STORY), 12):
+        quick, _ = change_of(february.books, cell(kpi), str(early), str(len(STORY)))
+        with monkeypatch.context() as patch:
+            patch.setattr(Kpi, "adds_lines", False)
+            assert change_of(february.books, cell(kpi), str(early), str(len(STORY)))[0] == quick
