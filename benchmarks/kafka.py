@@ -23,7 +23,7 @@ from tests.kafka import broker
 from tests.kafka.broker import Kafka, NoKafka
 from tests.services.worker.harness import Running, Site, free_port, wait
 
-EVENTS: Final = 160_000
+EVENTS: Final = 320_000
 PARTITIONS: Final = 12
 TENANTS: Final = tuple(
     next(name for name in map("tenant-{}".format, itertools.count()) if partition_of(name, PARTITIONS) == number)
