@@ -2,10 +2,15 @@
 
 Late, repeated, amended and voided events need no code of their own. A book is a fold, so an event that comes last in
 its history posts just the lines it adds; any other one posts the difference of two folds. Both are the same thing.
+
+Two folds differ from the late event on only, and until both know the same again. Copies of the book on the way through
+a long history say where it stood, so that a late event costs no more there than in a short one, mostly.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence, Set
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -13,13 +18,16 @@ from msgspec.structs import replace
 
 from events.corrections import EventVoided
 from events.envelope import Fact
-from projections.books.shelf import ALONE, BOOKS, Book, order, postings
+from projections.books.shelf import ALONE, BOOKS, Book, order
 from projections.posting import Posting
 
 Key = tuple[str, str]
 """An entity: its kind and id."""
 Identity = tuple[str, str]
 """An event: its source and id."""
+STEP: Final = 64
+"""So many events of an entity lie between two copies of its book, about."""
+_moment: Final = itemgetter(0)
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -37,14 +45,18 @@ class Unpostable(Exception):
 
 
 class _Account:
-    """An entity in memory: its history in order, and its book after the last of it, folded once it is needed."""
+    """An entity in memory: its history in order, its book after the last of it, and copies of the book on the way."""
 
-    __slots__ = ("_book", "_kind", "history")
+    __slots__ = ("_book", "_copies", "_kind", "_step", "history")
 
-    def __init__(self, kind: str, history: Iterable[Fact]) -> None:
+    def __init__(self, kind: str, history: Iterable[Fact], step: int) -> None:
         self.history = sorted(history, key=order)
         self._kind = kind
+        self._step = step
         self._book: Book | None = None
+        """Folded once it is needed."""
+        self._copies: list[tuple[tuple[int, int], Book]] = []
+        """The book as it was after an event, by the order of that event."""
 
     def ends_before(self, fact: Fact) -> bool:
         """Whether the event comes last in the history."""
@@ -56,19 +68,80 @@ class _Account:
     def post(self, fact: Fact) -> list[Posting]:
         """The lines of an event that comes last. Raises Unpostable, and then the account is of no more use."""
         if self._book is None:
-            self._book = BOOKS[self._kind]()
-            for known in self.history:
-                _posted(self._book, known)
+            self._book = self._book_before(len(self.history))
         posted = _posted(self._book, fact)
         self.history.append(fact)
+        if len(self.history) % self._step == 0:
+            self._copies.append((order(fact), self._book.copied()))
         return posted
+
+    def insert(self, fact: Fact) -> list[Posting]:
+        """The lines of an event that comes late. Raises Unpostable, and nothing has changed."""
+        place = bisect_right(self.history, order(fact), key=order)
+        before = self._book_before(place)
+        after = before.copied()
+        posted = _posted(after, fact)
+        lines = self._restate(place, place, before, after, [], posted)
+        self.history.insert(place, fact)
+        return lines
+
+    def remove(self, fact: Fact) -> list[Posting]:
+        """The lines by which an event is taken out, if it is there. Raises Unpostable, and nothing has changed."""
+        place = bisect_left(self.history, order(fact), key=order)
+        if place == len(self.history) or self.history[place].position != fact.position:
+            return []
+        before = self._book_before(place)
+        after = before.copied()
+        posted = _posted(before, fact)
+        lines = self._restate(place, place + 1, before, after, posted, [])
+        del self.history[place]
+        return lines
+
+    def _restate(
+        self, place: int, rest: int, before: Book, after: Book, old: list[Posting], new: list[Posting]
+    ) -> list[Posting]:
+        """The difference that a change at a place makes, up to the event after which both books know the same. What
+        they posted there is given, and the place of the rest."""
+        copies = []
+        while rest < len(self.history) and before != after:
+            known = self.history[rest]
+            old += _posted(before, known)
+            new += _posted(after, known)
+            rest += 1
+            if (rest - place) % self._step == 0:
+                copies.append((order(known), after.copied()))
+        if rest == len(self.history):
+            self._book = after
+        if rest > place:
+            low = bisect_left(self._copies, order(self.history[place]), key=_moment)
+            high = bisect_right(self._copies, order(self.history[rest - 1]), key=_moment)
+            self._copies[low:high] = copies
+        return difference(old, new)
+
+    def _book_before(self, place: int) -> Book:
+        """A book that has taken in the history up to a place. Raises Unpostable."""
+        at = len(self._copies)
+        if place < len(self.history):
+            at = bisect_left(self._copies, order(self.history[place]), key=_moment)
+        book, start = BOOKS[self._kind](), 0
+        if at:
+            moment, copy = self._copies[at - 1]
+            book, start = copy.copied(), bisect_right(self.history, moment, key=order)
+        copies = []
+        for number in range(start, place):
+            _posted(book, self.history[number])
+            if (number + 1 - start) % self._step == 0:
+                copies.append((order(self.history[number]), book.copied()))
+        self._copies[at:at] = copies
+        return book
 
 
 class Ledger:
     """Posts the events of one tenant, in the order of their positions.
 
     ``load`` gives the histories of entities as far as they were applied and not voided; ``locate`` finds an applied
-    event by its identity; ``voided`` are the identities voided so far. At most ``keep`` events are held in memory.
+    event by its identity; ``voided`` are the identities voided so far. At most ``keep`` events are held in memory, with
+    a copy of their book each ``step`` events of an entity.
     """
 
     def __init__(
@@ -78,6 +151,7 @@ class Ledger:
         locate: Callable[[Identity, int], Fact | None],
         voided: Iterable[Identity] = (),
         keep: int = 100_000,
+        step: int = STEP,
     ) -> None:
         self._load = load
         self._locate = locate
@@ -85,6 +159,7 @@ class Ledger:
         self._accounts: OrderedDict[Key, _Account] = OrderedDict()
         self._held = 0
         self._keep: Final = keep
+        self._step: Final = step
 
     def prefetch(self, keys: Iterable[Key]) -> None:
         """Load the histories of these entities in one go, where they are not in memory."""
@@ -143,20 +218,12 @@ class Ledger:
         key = fact.kind, fact.entity
         account = self._account(key)
         try:
-            if account.ends_before(fact):
-                posted = account.post(fact)
-                self._held += 1
-                return posted
-            return self._restate(key, account, [*account.history, fact])
+            posted = account.post(fact) if account.ends_before(fact) else account.insert(fact)
         except Unpostable:
             self.forget(key)
             raise
-
-    def _restate(self, key: Key, account: _Account, history: list[Fact]) -> list[Posting]:
-        before, after = _folded(key[0], account.history), _folded(key[0], history)
-        self.forget(key)
-        self._put(key, history)
-        return difference(before, after)
+        self._held += 1
+        return posted
 
     def _void(self, fact: Fact, target: Identity) -> list[Line]:
         if target in self._voided:
@@ -166,12 +233,12 @@ class Ledger:
             self._voided.add(target)
             return []
         if voided.kind in ALONE:
-            posted = difference(_folded(voided.kind, [voided]), [])
+            posted = difference(_posted(BOOKS[voided.kind](), voided), [])
         else:
-            key = voided.kind, voided.entity
-            account = self._account(key)
-            rest = [known for known in account.history if known.position != voided.position]
-            posted = self._restate(key, account, rest)
+            account = self._account((voided.kind, voided.entity))
+            held = len(account.history)
+            posted = account.remove(voided)
+            self._held += len(account.history) - held
         self._voided.add(target)
         return _lines(fact, voided, posted)
 
@@ -184,7 +251,7 @@ class Ledger:
 
     def _put(self, key: Key, history: list[Fact]) -> None:
         kept = [fact for fact in history if (fact.source, fact.id) not in self._voided] if history else []
-        self._accounts[key] = _Account(key[0], kept)
+        self._accounts[key] = _Account(key[0], kept, self._step)
         self._held += len(kept)
 
 
@@ -200,13 +267,6 @@ _FAILURES: Final = (ArithmeticError, AssertionError, LookupError, TypeError, Val
 def _posted(book: Book, fact: Fact) -> list[Posting]:
     try:
         return book.post(fact)
-    except _FAILURES as error:
-        raise Unpostable(f"{type(error).__name__}: {error}") from error
-
-
-def _folded(kind: str, history: Sequence[Fact]) -> list[Posting]:
-    try:
-        return postings(kind, history)
     except _FAILURES as error:
         raise Unpostable(f"{type(error).__name__}: {error}") from error
 

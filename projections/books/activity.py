@@ -8,6 +8,7 @@ from events.activities import TouchpointLogged
 from events.envelope import Fact
 from events.people import TrainingCompleted
 from events.surveys import SCALES, SurveyAnswered
+from projections.books.fold import Fold
 from projections.books.plain import COMMON, Plain
 from projections.posting import NOWHERE, Dimensions, Posting, merged, replace_dims
 
@@ -20,7 +21,7 @@ TOUCHPOINT: Final = Plain(
 """Measures: ``touchpoint`` (count), or ``touchpoint_automated`` where a machine sent it."""
 
 
-class TouchpointBook:
+class TouchpointBook(Fold):
     """One touchpoint, by the rule ``TOUCHPOINT``."""
 
     __slots__ = ()
@@ -66,7 +67,7 @@ SURVEY: Final = Plain(
 """Measure ``answer`` (count; amount = share of the best score in millionths), by kind and outcome."""
 
 
-class SurveyBook:
+class SurveyBook(Fold):
     """One answer, by the rule ``SURVEY``."""
 
     __slots__ = ()
@@ -77,7 +78,7 @@ class SurveyBook:
         return [SURVEY.posting(fact)]
 
 
-class TrainingBook:
+class TrainingBook(Fold):
     """Measure ``training`` (count; amount = what was gained, in millionths of the best score), by course."""
 
     __slots__ = ()

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from events.customers import CustomerChurned, CustomerReturned, CustomerUpdated
 from events.envelope import Fact
+from projections.books.fold import Fold
 from projections.posting import NOWHERE, Posting, merged
 
 
-class CustomerBook:
+class CustomerBook(Fold):
     """One customer."""
 
     __slots__ = ("dims",)

@@ -18,6 +18,7 @@ from events.base import SalesEvent
 from events.deals import DealCreated, DealLost, DealReopened, DealStageMoved, DealUpdated, DealWon
 from events.envelope import Fact
 from events.words import minor
+from projections.books.fold import Fold
 from projections.books.purchase import Purchase
 from projections.books.worth import Worth, booked, less, worth
 from projections.posting import NOWHERE, Dimensions, Posting, merged
@@ -28,7 +29,7 @@ LEFT: Final = ("moved", "won", "lost")
 """Outcomes of a pipeline line that ends a visit to a stage."""
 
 
-class DealBook:
+class DealBook(Fold):
     """One deal, folded over its events in the order they occurred."""
 
     __slots__ = (

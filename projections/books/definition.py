@@ -4,10 +4,11 @@ They post nothing: they say how postings are read, and are folded at question ti
 """
 
 from events.envelope import Fact
+from projections.books.fold import Fold
 from projections.posting import Posting
 
 
-class DefinitionBook:
+class DefinitionBook(Fold):
     """Posts nothing."""
 
     __slots__ = ()

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from events.envelope import Fact
 from events.leads import LeadCreated, LeadDisqualified, LeadQualified
+from projections.books.fold import Fold
 from projections.posting import NOWHERE, Posting, merged
 
 
-class LeadBook:
+class LeadBook(Fold):
     """One lead. Each of the three things is counted once, when it first happened."""
 
     __slots__ = ("dims", "done")

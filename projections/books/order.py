@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from events.envelope import Fact
 from events.orders import OrderPlaced, OrderRefunded
 from events.words import minor
+from projections.books.fold import Fold
 from projections.books.plain import COMMON, Plain
 from projections.books.purchase import Purchase
 from projections.books.worth import Worth, booked, less, worth
@@ -36,7 +37,7 @@ ORDER: Final = Plain(
 """The line of an order that is placed and of which nothing was told before."""
 
 
-class OrderBook:
+class OrderBook(Fold):
     """One order. Told again under another id it is the same order: the difference is posted."""
 
     __slots__ = ("booked", "cost", "cost_currency", "dims", "placed", "purchase", "refunded")
@@ -104,7 +105,7 @@ class OrderBook:
         assert event.currency is not None, "the codec names the currency of every amount"
         self.dims = merged(self.dims, event)
         amount = minor(event.amount)
-        self.refunded[event.currency] = self.refunded.get(event.currency, 0) + amount
+        self.refunded = self.refunded | {event.currency: self.refunded.get(event.currency, 0) + amount}
         return Posting(
             measure="refund", at_ms=fact.at_ms, event=fact.position, dims=self.dims, count=1, amount=amount,
             currency=event.currency, basis_ms=fact.at_ms,

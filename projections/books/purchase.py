@@ -7,10 +7,11 @@ left, the line is taken back and posted anew with that moment in ``until_ms``, a
 from msgspec.structs import replace
 
 from events.envelope import Fact
+from projections.books.fold import Fold
 from projections.posting import Dimensions, Posting
 
 
-class Purchase:
+class Purchase(Fold):
     """What one deal or order means for its customer."""
 
     __slots__ = ("buys", "kept")

@@ -5,10 +5,11 @@ Measures: ``assigned`` (the team, region and manager in force from then on) and 
 
 from events.envelope import Fact
 from events.people import RepAssigned
+from projections.books.fold import Fold
 from projections.posting import NOWHERE, Posting, merged
 
 
-class RepBook:
+class RepBook(Fold):
     """One rep. Each assignment is a full statement; the latest in force wins."""
 
     __slots__ = ()

@@ -1,7 +1,7 @@
 """All books, by the kind of entity they are about."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from events.envelope import Fact
 from projections.books.activity import SURVEY, TOUCHPOINT, SurveyBook, TouchpointBook, TrainingBook
@@ -21,6 +21,9 @@ class Book(Protocol):
 
     def post(self, fact: Fact) -> list[Posting]:
         """The lines that the next event adds."""
+
+    def copied(self) -> Self:
+        """Another one that knows the same. Books that are equal post the same from then on."""
 
 
 BOOKS: Final[dict[str, type[Book]]] = {

@@ -10,13 +10,14 @@ from typing import Final
 from events.envelope import Fact
 from events.spend import SpendRecorded
 from events.words import minor
+from projections.books.fold import Fold
 from projections.posting import NOWHERE, Posting, merged
 
 _EPOCH: Final = date(1970, 1, 1)
 DAY_MS: Final = 86_400_000
 
 
-class SpendBook:
+class SpendBook(Fold):
     """One piece of spend."""
 
     __slots__ = ()

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from events.base import SalesEvent
-from events.codec import entity_id
+from events.codec import decode, entity_id
 from events.envelope import Fact, to_moment, to_ms
 from events.samples import SOURCE, sample
 from projections.books.shelf import postings
 from projections.posting import Posting
+from tests.oracle.real_path import NOW_MS
+from tests.projections.strategies import CloudEvent
 
 Event = TypeVar("Event", bound=SalesEvent)
 Told = tuple[str, SalesEvent]
@@ -31,6 +33,18 @@ def fact(position: int, moment: str, event: SalesEvent, id_: str | None = None) 
 def facts(*told: Told) -> list[Fact]:
     """Events at positions 1, 2, … in the order in which they were told."""
     return [fact(position, moment, event) for position, (moment, event) in enumerate(told, 1)]
+
+
+def journalled(events: Iterable[CloudEvent]) -> list[Fact]:
+    """The events as a journal would hand them out: each identity once."""
+    found: dict[str, Fact] = {}
+    for event in events:
+        told = decode(event, now_ms=NOW_MS, currency="CNY", importer=True)
+        if told.id not in found:
+            entity = entity_id(told.data, told.source, told.id)
+            place = len(found) + 1
+            found[told.id] = Fact(place, NOW_MS, told.at_ms, told.source, told.id, told.data.KIND, entity, told.data)
+    return list(found.values())
 
 
 def posted(*told: Told) -> list[Posting]:

@@ -7,30 +7,29 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from events.activities import TouchpointLogged
-from events.codec import decode, entity_id
 from events.corrections import EventVoided
 from events.deals import DealCreated, DealLost, DealStageMoved, DealUpdated, DealWon
 from events.envelope import Fact
 from events.samples import SOURCE, sample
 from projections.books.deal import DealBook
 from projections.books.shelf import postings
-from projections.ledger import Identity, Key, Ledger, Line, Unpostable, difference
+from projections.ledger import STEP, Identity, Key, Ledger, Line, Unpostable, difference
 from projections.posting import NOWHERE, Posting
-from tests.oracle.real_path import NOW_MS
 from tests.projections.strategies import histories
-from tests.projections.telling import fact, of, short, totals
+from tests.projections.telling import fact, journalled, ms, of, short, totals
 
 
 class Desk:
     """A ledger with a journal in memory behind it."""
 
-    def __init__(self, keep: int = 200_000) -> None:
+    def __init__(self, keep: int = 200_000, step: int = 64) -> None:
         self.applied: list[Fact] = []
         self.lines: list[Line] = []
         self.loads: list[list[Key]] = []
-        self.ledger = Ledger(load=self.load, locate=self.locate, keep=keep)
+        self.ledger = Ledger(load=self.load, locate=self.locate, keep=keep, step=step)
 
     def load(self, keys: Sequence[Key]) -> dict[Key, list[Fact]]:
         self.loads.append(list(keys))
@@ -148,6 +147,43 @@ class TestLate:
 
         assert {line.posting.event for line in lines} == {1, 2}
         assert {line.position for line in lines} == {2}
+
+
+class TestLong:
+    """What a late event costs in a long history: about as much as in a short one."""
+
+    @pytest.fixture
+    def posted(self, monkeypatch: pytest.MonkeyPatch) -> list[Fact]:
+        """The events that books of deals have taken in."""
+        found: list[Fact] = []
+        post = DealBook.post
+
+        def counting(book: DealBook, told: Fact) -> list[Posting]:
+            found.append(told)
+            return post(book, told)
+
+        monkeypatch.setattr(DealBook, "post", counting)
+        return found
+
+    def test_it_is_folded_from_the_last_copy_until_it_makes_no_difference(self, posted: list[Fact]) -> None:
+        desk, start = Desk(), ms("2026-03-01")
+
+        def updated(position: int, at_ms: int, amount: int) -> Fact:
+            told = sample(DealUpdated, amount=f"{amount}.00", stage=("qualified", "proposal")[amount % 2])
+            return replace(fact(position, "2026-03-01", told), at_ms=start + at_ms)
+
+        desk.post(created(1), *(updated(position, 10 * position, position) for position in range(2, 2000)))
+        position = 2000
+        for at_ms in (25, 5_005, 5_006, 12_345, 19_985):
+            for late in (updated(position, at_ms, 7), void(position + 1, f"e{position}")):
+                posted.clear()
+                assert desk.post(late)
+                assert len(posted) < STEP + 10, (at_ms, late.data)
+            position += 2
+        desk.post(updated(position, 30_000, 8))
+        posted.clear()
+        assert difference(flat(desk.lines), worth(desk.applied)) == []
+        assert len(posted) == 2000, "what a book alone makes of it, once"
 
 
 class TestVoided:
@@ -279,40 +315,40 @@ class TestDifference:
 class TestAlways:
     """For any events, in any order of arrival."""
 
-    @staticmethod
-    def facts(events: Sequence[dict[str, Any]]) -> list[Fact]:
-        """The events as a journal would hand them out: each identity once."""
-        found: dict[str, Fact] = {}
-        for event in events:
-            told = decode(event, now_ms=NOW_MS, currency="CNY", importer=True)
-            if told.id in found:
-                continue
-            entity = entity_id(told.data, told.source, told.id)
-            place = len(found) + 1
-            found[told.id] = Fact(place, NOW_MS, told.at_ms, told.source, told.id, told.data.KIND, entity, told.data)
-        return list(found.values())
-
-    @given(histories())
-    def test_the_lines_add_up_to_what_the_histories_are_worth(self, events: list[dict[str, Any]]) -> None:
-        desk = Desk()
-        desk.post(*self.facts(events))
+    @given(histories(), st.integers(1, 5))
+    def test_the_lines_add_up_to_what_the_histories_are_worth(self, events: list[dict[str, Any]], step: int) -> None:
+        desk = Desk(step=step)
+        desk.post(*journalled(events))
         assert difference(flat(desk.lines), worth(desk.applied)) == []
 
-    @given(histories())
+    @given(histories(), st.integers(1, 5))
     def test_an_event_posted_fast_posts_what_the_difference_of_two_folds_would(
-        self, events: list[dict[str, Any]]
+        self, events: list[dict[str, Any]], step: int
     ) -> None:
-        desk = Desk()
-        for each in self.facts(events):
+        desk = Desk(step=step)
+        for each in journalled(events):
             before = worth(desk.applied)
             lines = flat(desk.post(each))
             assert difference(lines, difference(before, worth(desk.applied))) == []
             assert all(line.event <= each.position for line in lines)
 
-    @given(histories(), st.integers(0, 5), st.integers(1, 4))
-    def test_memory_changes_nothing(self, events: list[dict[str, Any]], keep: int, batch: int) -> None:
-        roomy, tight = Desk(), Desk(keep=keep)
-        for number, each in enumerate(self.facts(events)):
+    @given(histories(("deals", "customers", "worth"), max_size=40), st.integers(1, 4))
+    def test_so_it_is_where_all_is_about_one_deal_order_and_customer(
+        self, events: list[dict[str, Any]], step: int
+    ) -> None:
+        """Many late events of one history, one after the other: each finds the copies as those before left them."""
+        one = {"deal_id": "D1", "order_id": "O1", "customer_id": "C1"}
+        about = [{**each, "data": each["data"] | {k: one[k] for k in one if k in each["data"]}} for each in events]
+        desk = Desk(step=step)
+        for each in journalled(about):
+            before = worth(desk.applied)
+            lines = flat(desk.post(each))
+            assert difference(lines, difference(before, worth(desk.applied))) == []
+
+    @given(histories(), st.integers(0, 5), st.integers(1, 4), st.integers(1, 5))
+    def test_memory_changes_nothing(self, events: list[dict[str, Any]], keep: int, batch: int, step: int) -> None:
+        roomy, tight = Desk(), Desk(keep=keep, step=step)
+        for number, each in enumerate(journalled(events)):
             if number % batch == 0:
                 tight.ledger.trim()
             assert tight.post(each) == roomy.post(each)
@@ -320,7 +356,7 @@ class TestAlways:
     @given(histories(), st.integers(0, 5))
     def test_a_trim_lets_go_of_enough(self, events: list[dict[str, Any]], keep: int) -> None:
         desk = Desk(keep=keep)
-        desk.post(*self.facts(events))
+        desk.post(*journalled(events))
         desk.ledger.trim()
 
         held = sorted(key for loaded in desk.loads for key in loaded)
