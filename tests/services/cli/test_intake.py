@@ -73,6 +73,18 @@ def test_what_is_no_text_is_refused_as_a_whole(run: Run, tmp_path: Path) -> None
     assert f"{archive} is a damaged gzip file" in run("ingest", archive).sentence
 
 
+def test_what_is_nested_too_deeply_is_a_dead_letter_among_others(run: Run) -> None:
+    fine = lines(event("deal.won", "1", "2026-09-01T09:00:00Z", deal_id="D-1", amount="1.00"))
+    deep = [b"[" * 20_000, b'{"a":' * 9_000 + b"1" + b"}" * 9_000]
+    told = run("ingest", "-", "--json", stdin=b"\n".join([*deep, fine])).json
+    assert (told["accepted"], [each["line"] for each in told["refused"]]) == (1, [1, 2])
+    assert all("nested too deeply" in each["reason"] for each in told["refused"])
+    shown = run("dead-letters", "show", "1", "--json")
+    assert (shown.code, shown.json["number"]) == (0, 1)
+    assert run("dead-letters", "retry", "all").code in (0, 3)
+    assert run("verify").code == 0
+
+
 def test_a_tenant_that_was_named_owns_the_door(run: Run) -> None:
     foreign = lines(event("order.placed", "7", "2026-09-30T10:00:00Z", order_id="O-2", amount="1.00") | {"tenant": "b"})
 
