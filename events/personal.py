@@ -94,7 +94,7 @@ def subject_told(raw: bytes) -> str:
     """Whom something that is no valid event is plainly about; empty where that cannot be said."""
     try:
         told = _decode(raw)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return ""
     event, data = BY_TYPE.get(str(told.get("type"))), told.get("data")
     if event is None or event.TYPE not in PERSONAL or not isinstance(data, dict):

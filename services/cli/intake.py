@@ -5,7 +5,7 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,8 @@ QUIET_S: Final = 0.2
 RANGE: Final = 25_000
 """Events that it is handed at once."""
 _GZIP: Final = b"\x1f\x8b"
+_DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a damaged archive raises."""
 _FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _FILE_OR_STDIN: Final = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
 
@@ -109,13 +111,23 @@ def _ingest_file(workspace: "Workspace", path: Path, advance: Callable[[int], No
     settings = workspace.settings
     owner = settings.tenant if "tenant" in settings.model_fields_set else None
     with _opened(path) as (raw, text):
-        done = 0
-        lines = lines_of(text, bool if raw.seekable() else partial(_rests, raw))
+        done, damage = 0, list[Exception]()
+        lines = _undamaged(lines_of(text, bool if raw.seekable() else partial(_rests, raw)), damage)
         for report in workspace.ingest().ingest_lines(lines, now=now_ms, tenant=owner, origin=str(path)):
             yield report
             if raw.seekable():
                 advance(raw.tell() - done)
                 done = raw.tell()
+        if damage:
+            raise damage[0]
+
+
+def _undamaged(lines: "Iterable[bytes | None]", damage: list[Exception]) -> "Iterator[bytes | None]":
+    """The lines up to where an archive is damaged, which is kept for later: what was read is told first."""
+    try:
+        yield from lines
+    except _DAMAGED as error:
+        damage.append(error)
 
 
 def _rests(pipe: IO[bytes]) -> bool:
@@ -145,7 +157,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], "Readable"]]:
         if b"\0" in start:
             raise Problem(f"{path} is no text in UTF-8; allowed: JSON lines, one CloudEvent a line", BAD_USAGE)
         yield raw, buffered
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except _DAMAGED as error:
         raise Problem(f"{path} is a damaged gzip file ({error}); what was read before that was told") from error
     finally:
         if path != STDIN:

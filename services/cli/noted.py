@@ -63,6 +63,8 @@ def _note(code: int) -> None:
     session = context.find_object(Session)
     assert session is not None, "main hands a session over"
     settings = session.settings
+    if path == "restore" and code and not settings.trail_path.exists():
+        return  # nothing was put in place, and a file in the folder would be in the way of the next try
     if settings.data.is_dir():
         _write(settings, path, " ".join([path, *_told(context)]), code)
 

@@ -171,7 +171,7 @@ def read(record: Record) -> Read:
             raise Stranger("its key is no tenant")
         found = _head(head)
         return Read(_said(tenant, record.value or b"", found), found.inbox, found.sender)
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise Stranger(f"it is not as Salestream writes it ({type(error).__name__})") from error
 
 

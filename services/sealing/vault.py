@@ -162,7 +162,7 @@ class Vault:
         """The event of a conflict, which was sealed before it was refused."""
         try:
             told = _event(body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return body
         return self.opened(Entry(tenant, 0, 0, told.source, told.id, told.type, 0, told.subject, body)).body
 

@@ -99,7 +99,7 @@ class Framer:
             "celebrate": self._board.celebrate,
             "of": self._of or None,
             "choices": self._choices(known, moment, privacy),
-            "health": pulse and {name: pulse[name] for name in ("counted", "lag")},
+            "health": pulse and _in_short(pulse),
             "tiles": self._tiles(books, cut, scene, pulse),
         }
 
@@ -148,6 +148,12 @@ class Framer:
                 return [{"of": rep, "name": known.called(rep, privacy, rep) or rep} for rep in there]
             case dimension:
                 return [{"of": each, "name": each} for each in sorted(known.heads(dimension, at_ms)) if each]
+
+
+def _in_short(pulse: Told) -> Told:
+    """The health for the badge: everything told is counted, and no law is known to be broken."""
+    holds = all(law["holds"] for law in pulse.get("laws", ()))
+    return {"counted": pulse["counted"] and holds, "lag": pulse["lag"]}
 
 
 def _finished(work: Generator[list[Want], list[Found], Told], found: list[Found]) -> Told:

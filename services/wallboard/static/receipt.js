@@ -1,6 +1,6 @@
 // The receipt of a number: what it means, how it was known before, why it changed, and the events behind it.
 import { $, get, make, state } from "./state.js";
-import { kpiName, shown, t, title, when } from "./words.js";
+import { kpiName, quarters, shown, t, title, when } from "./words.js";
 
 const DAY_MS = 864e5;
 const MOST = 50;
@@ -41,7 +41,7 @@ export async function receipt(tile, row) {
   const ask = async (way, more) => (await get(`${path}${way}?${new URLSearchParams([...asked, ...more])}`)).json();
   try {
     const told = await ask("/explain", [["as_of", cut.position]]);
-    $("definition").textContent = `${t("Definition")} ${told.definition.hash}: ${told.definition.text}`;
+    $("definition").textContent = `${t("Definition")} ${told.definition.hash}: ${await inWords(tile.kpi, told.definition.text)}`;
     const counted = told.events.filter((event) => event.role === "counted");
     const line = (event) => [when(event.time, state.frame.zone), event.type, event.entity, `${event.source} ${event.id}`,
       event.reason ?? Object.entries(event.contribution).map(([name, value]) => `${name} ${value}`).join(", ")];
@@ -57,12 +57,23 @@ export async function receipt(tile, row) {
   body.removeAttribute("aria-busy");
 }
 
+// A definition in the reader's language: the answer tells it in English, the catalogue in both.
+let catalogue = null;
+async function inWords(kpi, text) {
+  if (state.lang === "en") return text;
+  catalogue ??= await (await get("/api/kpis")).json();
+  const meaning = catalogue.find((each) => each.id === kpi)?.meaning;
+  return meaning ? text.replace(meaning.en, meaning[state.lang]) : text;
+}
+
 // How the same number was known earlier, and why it changed since a day ago.
 async function before(body, tile, ask) {
   const known = new Date(state.frame.cut.recorded).getTime();
   const ago = (days) => new Date(known - days * DAY_MS).toISOString();
   const times = [["a month earlier", 30], ["a week earlier", 7], ["a day earlier", 1]];
-  const rows = [];
+  const [begun, ended] = quarters(known, state.frame.zone);
+  const then = await ask("", [["as_of", begun]]);
+  const rows = [[t("at quarter end"), ended, shown(then.rows[0]?.value ?? null, tile.unit, true)]];
   for (const [words, days] of times) {
     const answer = await ask("", [["as_of", ago(days)]]);
     rows.push([t(words), when(ago(days), state.frame.zone), shown(answer.rows[0]?.value ?? null, tile.unit, true)]);

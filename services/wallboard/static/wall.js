@@ -35,11 +35,11 @@ function badge(frame) {
   const mark = frame.live ? `● ${t("live")}` : `◷ ${t("as it was known")}`;
   const trust = !health ? [] : [health.counted ? `✓ ${t("books balance")}` : `✗ ${t("books do not balance")}`];
   if (health?.lag > 2500) trust.push(`${health.lag.toLocaleString(locale())} ${t("behind")}`);
-  const words = [mark, when(frame.now, frame.zone), `${t("position")} ${frame.cut.position.toLocaleString(locale())}`, frame.currency, ...trust];
+  const last = `${t("last event")} ${when(frame.cut.recorded, frame.zone)}`;
+  const words = [mark, when(frame.now, frame.zone), `${t("position")} ${frame.cut.position.toLocaleString(locale())}`, last, frame.currency, ...trust];
   const spans = $("badge").children;
   if (spans.length !== words.length) $("badge").replaceChildren(...words.map((text, place) => make("span", place ? "" : "mark", text)));
   words.forEach((text, place) => write(spans[place], text));
-  $("badge").title = `${t("last event")} ${when(frame.cut.recorded, frame.zone)}`;
   write($("moment"), when(frame.live ? frame.now : frame.cut.recorded, frame.zone));
   $("live").hidden = frame.live;
 }

@@ -14,6 +14,7 @@ const WORDS = {
   "Open receipt": "查看明细", Definition: "定义", Counted: "计入的事件", "Left out": "未计入的事件", "As known": "不同时刻的所知", "when known": "何时所知", moment: "时刻",
   start: "期初", new: "新增", increased: "调增", decreased: "调减", transferred: "转移", lost: "丢单",
   now: "现在", "a day earlier": "一天前", "a week earlier": "一周前", "a month earlier": "一个月前",
+  "at quarter end": "上季度末",
   "Why it changed in a day": "一天以来为何变化", nothing: "没有变化", more: "更多", occurred: "发生时间", event: "事件",
   entity: "对象", reason: "原因", amount: "数额", "source and id": "来源与编号", events: "事件数", value: "数值",
   new_facts: "新发生的事实", late_facts: "迟到的事实", corrections: "更正", owner: "负责人变更", reopened: "重新打开",
@@ -101,6 +102,14 @@ export function when(text, zone) {
   if (!text) return "–";
   const style = { dateStyle: "medium", timeStyle: "short", timeZone: zone };
   return format(Intl.DateTimeFormat, style).format(new Date(text));
+}
+
+// The quarter that runs at a moment, which begins when the other one ends.
+export function quarters(ms, zone) {
+  const parts = new Intl.DateTimeFormat("en", { timeZone: zone, year: "numeric", month: "numeric" }).formatToParts(new Date(ms));
+  const [month, year] = ["month", "year"].map((type) => Number(parts.find((part) => part.type === type).value));
+  const quarter = Math.ceil(month / 3);
+  return [`${year}-Q${quarter}`, quarter > 1 ? `${year}-Q${quarter - 1}` : `${year - 1}-Q4`];
 }
 
 // How one value stands to another: a share for amounts, points for ratios, the difference for the rest.

@@ -50,6 +50,20 @@ def test_several_files_one_of_them_an_archive(run: Run, tmp_path: Path) -> None:
     assert [(each["file"], each["line"]) for each in ran.json["refused"]] == [(str(packed), 2)]
 
 
+def test_what_was_read_before_an_archive_is_damaged_is_told(run: Run, tmp_path: Path) -> None:
+    won = [event("deal.won", f"{n}", "2026-09-01T09:00:00Z", deal_id=f"D-{n}", amount="1.00") for n in range(3000)]
+    torn = tmp_path / "torn.jsonl.gz"
+    torn.write_bytes(gzip.compress(lines(*won))[:-40])
+    ran = run("ingest", torn)
+    assert ran.code == 1
+    assert "is a damaged gzip file" in ran.sentence
+    assert "what was read before that was told" in ran.sentence
+    found = run("status", "--json").json["tenants"][0]
+    assert 0 < found["accepted"] < 3000
+    assert found["told"] == found["accepted"] + found["refused"]
+    assert run("kpi", "deals_won", "--json").json["rows"][0]["value"] == found["accepted"]
+
+
 def test_a_conflict_is_refused_and_the_first_stands(told: Run) -> None:
     other = lines(event("deal.won", "2", "2026-09-21T09:00:00Z", deal_id="D-1", amount="99999.00"))
     ran = told("ingest", "-", "--json", stdin=other)
@@ -71,6 +85,18 @@ def test_what_is_no_text_is_refused_as_a_whole(run: Run, tmp_path: Path) -> None
     assert (run("ingest", picture).code, run("ingest", archive).code) == (2, 1)
     assert f"{picture} is no text in UTF-8" in run("ingest", picture).sentence
     assert f"{archive} is a damaged gzip file" in run("ingest", archive).sentence
+
+
+def test_what_is_nested_too_deeply_is_a_dead_letter_among_others(run: Run) -> None:
+    fine = lines(event("deal.won", "1", "2026-09-01T09:00:00Z", deal_id="D-1", amount="1.00"))
+    deep = [b"[" * 20_000, b'{"a":' * 9_000 + b"1" + b"}" * 9_000]
+    told = run("ingest", "-", "--json", stdin=b"\n".join([*deep, fine])).json
+    assert (told["accepted"], [each["line"] for each in told["refused"]]) == (1, [1, 2])
+    assert all("nested too deeply" in each["reason"] for each in told["refused"])
+    shown = run("dead-letters", "show", "1", "--json")
+    assert (shown.code, shown.json["number"]) == (0, 1)
+    assert run("dead-letters", "retry", "all").code in (0, 3)
+    assert run("verify").code == 0
 
 
 def test_a_tenant_that_was_named_owns_the_door(run: Run) -> None:

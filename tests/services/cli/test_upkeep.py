@@ -1,6 +1,7 @@
 """Keeping the books: verify, rebuild, digests, status, and reading history out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,13 @@ def test_a_backup_goes_into_a_folder_that_was_not_there(told: Run, tmp_path: Pat
     assert told("restore", "--check", made).code == 0
     (tmp_path / "file").touch()
     assert "cannot be made" in told("backup", f"{tmp_path}/file/x/").sentence
+
+
+def test_a_restore_that_fails_is_not_in_the_way_of_the_next(told: Run, folder: Path, tmp_path: Path) -> None:
+    made = Path(told("backup", tmp_path / "b.tar.gz", "--json").json["file"])
+    torn = tmp_path / "torn.tar.gz"
+    torn.write_bytes(made.read_bytes()[:-100])
+    other = tmp_path / "other"
+    assert "cannot be read as a backup" in told("--data", other, "restore", torn).sentence
+    shutil.copy(folder / "master.key", other)  # with its permissions
+    assert told("--data", other, "restore", made).code == 0

@@ -16,6 +16,7 @@ from services.settings import Settings
 from services.simulator.company import Company
 from services.wallboard.board import Boards, board
 from services.wallboard.frame import Framer
+from services.wallboard.pulse import Pulse
 from services.wallboard.style import Style
 from services.workspace import Workspace
 
@@ -79,6 +80,22 @@ def test_it_is_what_a_frame_made_anew_is(workspace: Workspace, company: list[dic
         for name, framer in framers.items():
             anew = frame(Framer(boards[name], Style()), books(workspace, live=False))
             assert frame(framer, live) == anew, (name, size)
+
+
+def test_a_broken_law_is_on_the_badge(workspace: Workspace) -> None:
+    def badge() -> dict[str, Any]:
+        pulse = Pulse(workspace.journal, "default")
+        made = [
+            Framer(Boards().all[name], Style()).frame(books(workspace, live=False), None, lambda cut: 0, pulse)
+            for name in ("health", "sales")
+        ]
+        assert made[0]["health"] == made[1]["health"], "what one board has found all know"
+        found: dict[str, Any] = made[1]["health"]
+        return found
+
+    assert badge() == {"counted": True, "lag": 0}
+    workspace.store._command("ALTER TABLE postings DELETE WHERE measure = 'won' SETTINGS mutations_sync = 2", {})
+    assert badge() == {"counted": False, "lag": 0}
 
 
 def test_a_calm_frame_asks_the_engine_almost_nothing(workspace: Workspace, company: list[dict[str, Any]]) -> None:

@@ -46,7 +46,18 @@ def test_a_number_opens_its_receipt(page: Page) -> None:
     expect(receipt).to_contain_text("/crm w1")
     expect(receipt).to_contain_text("1,000.00")
     expect(receipt).to_contain_text("a month earlier", timeout=15_000)
+    expect(receipt).to_contain_text("at quarter end")
+    expect(receipt).to_contain_text("Bookings and orders less refunds")
     expect(receipt).to_contain_text("new facts", timeout=15_000)
+
+
+def test_a_receipt_in_chinese_tells_the_definition_in_chinese(page: Page) -> None:
+    page.keyboard.press("l")
+    page.locator(value(page)).click()
+    expect(page.locator("#definition")).to_contain_text(
+        "成交额加订单减退款；履行商机的订单不重复计入。 revenue = ", timeout=15_000
+    )
+    expect(page.locator("#receipt")).to_contain_text("上季度末", timeout=15_000)
 
 
 def test_a_bar_opens_its_receipt(page: Page) -> None:
@@ -58,6 +69,7 @@ def test_a_bar_opens_its_receipt(page: Page) -> None:
 def test_the_slider_shows_the_past(page: Page) -> None:
     expect(page.locator(value(page))).to_have_text("1.00K")
     page.locator("#then").fill("500")
+    expect(page.locator("#badge")).to_contain_text("last event")
     expect(page.locator("#badge")).to_contain_text("as it was known", timeout=15_000)
     expect(page.locator(value(page))).to_have_text(re.compile("^(0|–)$"))
     page.locator("#live").click()

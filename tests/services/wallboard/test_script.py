@@ -98,3 +98,16 @@ def test_every_word_of_the_page_is_known_in_chinese(page: Page) -> None:
 
 def _js(value: Any) -> str:
     return "null" if value is None else repr(value)
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "found"),
+    [
+        ("2026-10-05T00:00:00Z", "UTC", ["2026-Q4", "2026-Q3"]),
+        ("2026-03-31T16:00:00Z", "Asia/Shanghai", ["2026-Q2", "2026-Q1"]),
+        ("2026-01-01T04:00:00Z", "America/New_York", ["2025-Q4", "2025-Q3"]),
+        ("2026-01-01T12:00:00Z", "UTC", ["2026-Q1", "2025-Q4"]),
+    ],
+)
+def test_the_quarter_that_runs_and_the_one_that_ended(page: Page, moment: str, zone: str, found: list[str]) -> None:
+    assert call(page, "words", f"return of.quarters(Date.parse('{moment}'), '{zone}')") == found
