@@ -5,6 +5,7 @@ plain lines are brought up to date by the lines that were not in them, and every
 one of its measures has new lines, or time has moved what it stands at.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,6 +29,8 @@ from services.wallboard.entities import Entities
 
 HEAL_MS: Final = 300_000
 """After so long a statement is asked anew as a whole, one a frame, so that nothing odd can stay."""
+LONG: Final = 200
+"""Lines of one entity, up to which they are looked at here. A statement may hold each against each."""
 _ONES: Final = {"entries": "entity", "first_purchases": "customer"}
 """Sources of which each row follows from the lines of one entity, whatever the others do; and the column of it."""
 _MOVING: Final = ("cut", "hi", "wall_hi", "edges", "wall_edges", "ends")
@@ -246,8 +249,9 @@ class Sheet:
         """The rows of these entities, as they were and as they are."""
         try:
             lines = self._entities.lines(books, self._ledger.position, column, measures_of(kept.sql), changed)
-            former = [line for line in lines if line["position"] <= kept.position]
-            return computed(kept.sql, former, parameters), computed(kept.sql, lines, parameters)
+            if max(Counter(line[column] for line in lines).values(), default=0) <= LONG:
+                former = [line for line in lines if line["position"] <= kept.position]
+                return computed(kept.sql, former, parameters), computed(kept.sql, lines, parameters)
         except Unknown:
             pass
         sql = kept.sql.replace(KNOWN, f"{KNOWN} AND {column} IN {{changed:Array(String)}}")

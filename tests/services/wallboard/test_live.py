@@ -210,6 +210,37 @@ def test_what_is_taken_back_leaves_no_row(empty: Workspace) -> None:
     assert (funnel, bars) == ([1, 1, 0, 0], [0, 1, 1, 0])
 
 
+def test_a_deal_with_a_long_history_is_left_to_the_engine(empty: Workspace) -> None:
+    """It holds each of a deal's moves against each other one, for which it is made."""
+    tenant, moves = f"t{next(TENANTS)}", 400
+    shown = board("all.yaml", MANY_KINDS)
+    live, framer = Books(empty.store, tenant, empty.settings, recent=empty.recent), Framer(shown, Style())
+    asked: list[str] = []
+    ask = empty.store.query
+
+    def query(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return ask(sql, parameters)
+
+    def tell(*events: dict[str, Any]) -> None:
+        empty.ingest().tell(list(events), now_ms=now_ms(), tenant=tenant)
+        empty.poster(tenant).catch_up()
+
+    def moved(number: int, deal: str) -> dict[str, Any]:
+        data = {"deal_id": deal, "to_stage": ("qualified", "proposal")[number % 2]}
+        return _told(number, "deal.stage_moved", data, 1 + number % 119)
+
+    tell(*(moved(number, "D-1") for number in range(moves)), moved(moves, "D-2"))
+    frame(framer, live)
+    for number, deal, by_engine in ((moves + 1, "D-2", False), (moves + 2, "D-1", True)):
+        tell(moved(number, deal))
+        empty.store.query = query  # type: ignore[method-assign]
+        made = frame(framer, live)
+        empty.store.query = ask  # type: ignore[method-assign]
+        assert any("{changed:" in sql for sql in asked) == by_engine
+        assert made == frame(Framer(shown, Style()), Books(empty.store, tenant, empty.settings))
+
+
 def _told(number: int, type_: str, data: Any, day: int) -> dict[str, Any]:
     time = f"2026-{1 + day // 31:02d}-{1 + day % 28:02d}T09:00:00Z"
     data = {"source": "/crm", "id": str(data)} if type_ == "event.voided" else data
