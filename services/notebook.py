@@ -137,14 +137,21 @@ class Notebook(Closing):
     """
 
     def __init__(
-        self, books: str | Path = "salestream-data", *, tenant: str | None = None, key: str | None = None
-    ) -> None:
+        self, books: str | Path = "salestream-data", *, tenant: str | None = None, key: str | None = None,
+        as_of: str | int | None = None,
+    ) -> None:  # fmt: skip
         """``books`` is a data folder, or ``http://host:port``; there ``key`` is an API key with the scope ``read``.
 
-        Raises WorkspaceError where another process owns the folder: then ask that one over HTTP.
+        With ``as_of``, a recorded time or a position, everything but ``sql`` is as it was known then; of a data folder
+        only, for ``salestream serve --as-of`` serves the past. Raises WorkspaceError where another process owns the
+        folder: then ask that one over HTTP; and BadQuestion where ``as_of`` is no moment of the past.
         """
-        is_served = str(books).startswith(("http://", "https://"))
-        self._source: Final[Source] = _Served(str(books), key) if is_served else _Folder(Path(books), tenant)
+        if str(books).startswith(("http://", "https://")):
+            if as_of is not None:
+                raise NotebookError("as_of is for a data folder; allowed: the address of a `salestream serve --as-of`")
+            self._source: Source = _Served(str(books), key)
+        else:
+            self._source = _Folder(Path(books), tenant, None if as_of is None else str(as_of))
 
     def kpi(
         self, id: str, *, by: str | Iterable[str] = (), where: str | Iterable[str] = (), **more: Any
@@ -210,14 +217,15 @@ def _several(told: str | Iterable[str]) -> list[str]:
 class _Folder:
     """A data folder, owned by this process."""
 
-    def __init__(self, data: Path, tenant: str | None) -> None:
+    def __init__(self, data: Path, tenant: str | None, past: str | None = None) -> None:
         told: dict[str, Any] = {"data": data} | ({"tenant": tenant} if tenant else {})
         with ExitStack() as opened:
             self._workspace: Final = opened.enter_context(Workspace(Settings(**told)))
             settings = self._workspace.settings
             if not settings.posted_by_workers:
                 self._workspace.post(settings.tenant, self._workspace.store)
-            self._books: Final = self._workspace.books()
+            self._books: Final = self._workspace.books(past=past)
+            self._books.cut(None)
             self._opened: Final = opened.pop_all()
 
     def ask(self, asked: Question) -> dict[str, Any]:

@@ -107,10 +107,13 @@ class Workspace(Closing):
         """The door for what is told. There is one, and all threads that tell something share it."""
         return self._ingest
 
-    def books(self, tenant: str | None = None, store: ClickHouseStore | None = None) -> Books:
-        """The books of a tenant, for questions; those of another set of tables where one is given."""
+    def books(
+        self, tenant: str | None = None, store: ClickHouseStore | None = None, past: str | None = None
+    ) -> Books:  # fmt: skip
+        """The books of a tenant, for questions; those of another set of tables where one is given. ``past``: as Books
+        has it."""
         told = tenant or self.settings.tenant, self.settings
-        return Books(store or self.store, *told, opened=self.journal.opened)
+        return Books(store or self.store, *told, past=past, opened=self.journal.opened)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -83,8 +83,10 @@ def _stretch(
 ) -> tuple[int, int]:
     """The first and last position. Raises Problem."""
     from events.codec import read
+    from events.envelope import to_text
     from projections.definitions import Definitions
     from projections.periods import moment
+    from services.clock import now_ms
 
     head = journal.head(settings.tenant).position
     told = journal.of_type(settings.tenant, ["calendar.defined", "event.voided"])
@@ -93,12 +95,18 @@ def _stretch(
     def place(name: str, text: str | None, otherwise: int, before_ms: int, after: int) -> int:
         if text is None:
             return otherwise
+        is_known = name == "--as-of"
         if text.isdecimal():
+            if is_known and int(text) > head:
+                raise Problem(f"{name} {text} lies after the latest position; allowed: 0 to {head}", BAD_USAGE)
             return int(text)
         try:
-            return journal.position_at(settings.tenant, moment(text, calendar) - before_ms) + after
+            at_ms = moment(text, calendar)
         except ValueError as error:
             raise Problem(f"{name} {text!r} is no moment and no position; {error}, or a position", BAD_USAGE) from error
+        if is_known and at_ms > now_ms():
+            raise Problem(f"{name} {text!r} lies in the future; allowed: up to {to_text(now_ms())}", BAD_USAGE)
+        return journal.position_at(settings.tenant, at_ms - before_ms) + after
 
     first, last = place("--from", from_, 1, 1, 1), place("--to", to, head, 1, 0)
     if from_ is not None and to is not None and first > last + 1:

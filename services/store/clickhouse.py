@@ -39,6 +39,11 @@ def open_chdb(path: Path) -> "ClickHouseStore":
         with _engine_is_quiet():
             client = _connected(path)
     except (ClickHouseError, RuntimeError, OSError) as error:
+        if "already initialized" in str(error):
+            raise StoreError(
+                f"the store at {path} cannot be opened, for this process has that of another folder open; "
+                "close that one first, or use another process"
+            ) from error
         raise StoreError(
             f"the store at {path} cannot be opened ({first_line(error)}); "
             "if it is damaged, delete that folder: the next command makes it anew from the journal"

@@ -1,6 +1,7 @@
 """The books in a notebook: the same answers from a folder and over HTTP, as rows and Arrow."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -112,6 +113,40 @@ def test_pandas_is_asked_for_by_name_where_it_is_missing(books: Notebook, monkey
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(NotebookError, match="pandas is not installed; allowed: pip install pandas"):
         books.kpi("bookings").pandas()
+
+
+def _copy(told: Path, to: Path) -> None:
+    """The folder without its ledger, which is made anew."""
+    shutil.copytree(told, to, ignore=shutil.ignore_patterns("store", "lock", "control.json"))
+
+
+def test_a_past_moment_is_opened_as_a_whole(told: Path, tmp_path: Path) -> None:
+    past = tmp_path / "past"
+    _copy(told, past)
+    with Notebook(past) as now:
+        known = now.kpi("bookings", as_of=2).told
+        changed = now.changes("bookings", known_from=0, known_to=2)
+    for as_of in (2, "2"):
+        with Notebook(past, as_of=as_of) as then:
+            assert then.kpi("bookings").told["cut"] == known["cut"]
+            assert then.kpi("bookings").told["rows"] == known["rows"]
+            assert then.changes("bookings", known_from=0)["after"] == changed["after"]
+            with pytest.raises(BadQuestion, match="3 lies after the latest position; allowed: 0 to 2"):
+                then.kpi("bookings", as_of=3)
+    with pytest.raises(BadQuestion, match="lies after the latest position"):
+        Notebook(past, as_of=99)
+    with pytest.raises(NotebookError, match="as_of is for a data folder"):
+        Notebook("http://localhost:1", as_of=2)
+
+
+def test_two_folders_at_a_time_are_a_sentence(told: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    _copy(told, first)
+    _copy(told, second)
+    with Notebook(first), pytest.raises(StoreError, match="this process has that of another folder open; close that"):
+        Notebook(second)
+    with Notebook(second) as books:
+        assert books.kpi("bookings").rows
 
 
 def test_a_folder_in_use_and_an_address_without_a_gateway_are_sentences(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ def test_replay_reads_a_stretch_of_history(told: Run, options: list[str], ids: s
 def test_what_replay_cannot_do_is_said(told: Run, run: Run, tmp_path: Path) -> None:
     assert "--from 'x' is no moment and no position" in told("replay", "--from", "x").sentence
     assert "lies after --to" in told("replay", "--from", "4", "--to", "2").sentence
+    assert "--as-of '2199-01-01' lies in the future" in told("replay", "--as-of", "2199-01-01").sentence
+    assert "--as-of 99 lies after the latest position; allowed: 0 to 5" in told("replay", "--as-of", "99").sentence
     assert "is no event type; allowed: lead.created" in told("replay", "--where-type", "x").sentence
     assert f"{tmp_path}/no/x cannot be written" in told("replay", "--into", f"{tmp_path}/no/x").sentence
     assert "there is no journal at" in run("--data", tmp_path / "none", "replay").sentence
