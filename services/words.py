@@ -166,7 +166,7 @@ _CHINESE: Final = {
     "{n} events written to {file}": "已将 {n} 条事件写入 {file}",
     "The wallboard of this company: {address}": "这家公司的大屏：{address}",
     "The books of this company are in {folder}; ask them:": "这家公司的账在 {folder}，可以继续提问：",
-    "{cause}: {effect}, by {n} events": "{cause}：{effect}，涉及 {n} 个事件",
+    "{cause}: {effect}; events: {n}": "{cause}：{effect}，涉及 {n} 个事件",
     "known then": "当时所知",
     "known later": "后来所知",
     "difference": "差额",

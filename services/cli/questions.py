@@ -356,7 +356,7 @@ def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None
     for cause in found["causes"]:
         session.say()
         effect = show.value(cause["effect"], unit, t)
-        heading = t("{cause}: {effect}, by {n} events")
+        heading = t("{cause}: {effect}; events: {n}")
         session.say(
             heading.format(cause=t(cause["cause"].replace("_", " ")), effect=effect, n=f"{len(cause['events']):,}")
         )
