@@ -82,8 +82,12 @@ async def boards(gateway: Gateway, caller: Caller, request: Request) -> Response
     """The boards there are."""
     told(request, {})
     known = _screens(gateway).boards.items()
-    titles = {name: msgspec.to_builtins(board.title) | ({"of": board.of} if board.of else {}) for name, board in known}
-    return Response(_encode(titles), media_type="application/json")
+    listed = {
+        name: msgspec.to_builtins(board.title)
+        | {each: getattr(board, each) for each in ("of", "lang", "theme") if getattr(board, each)}
+        for name, board in known
+    }
+    return Response(_encode(listed), media_type="application/json")
 
 
 async def one(gateway: Gateway, caller: Caller, request: Request) -> Response:

@@ -85,6 +85,11 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How people are named on it, where that is less than the setting allows."""
     celebrate: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$")] = "0"
     """Wins of this amount or more are celebrated, in the company's currency."""
+    lang: Literal["", "en", "zh"] = ""
+    """In which language it is, and in which theme, where neither the link nor the viewer says."""
+    theme: Literal["", "dark", "light"] = ""
+    up: Literal["", "green", "red"] = ""
+    """The colour of what is better, where it is not that of the setting."""
 
 
 class Boards:
@@ -133,6 +138,9 @@ _ALLOWED: Final = {
     "of": ", ".join(filter(None, get_args(Of))),
     "names": ", ".join(get_args(Names)),
     "celebrate": 'an amount in quotes, such as "50000"',
+    "lang": "en, zh",
+    "theme": "dark, light",
+    "up": "green, red",
     "kpis": "a list of KPIs",
     "where": "a list such as [region=华东]",
     "limit": "1 to 50",

@@ -95,7 +95,7 @@ class Framer:
             "since": as_text(known.since_ms),
             "zone": str(known.calendar.zone(moment)),
             "currency": known.calendar.currency,
-            "up": self._style.up,
+            "up": self._board.up or self._style.up,
             "celebrate": self._board.celebrate,
             "of": self._of or None,
             "choices": self._choices(known, moment, privacy),

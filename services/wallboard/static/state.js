@@ -6,9 +6,10 @@ export const store = {
   set: (name, value) => localStorage.setItem(name, value),
 };
 export const asked = new URLSearchParams(location.search);
+export const spoken = navigator.language.startsWith("zh") ? "zh" : "en"; // by the browser
 export const state = {
-  lang: asked.get("lang") || store.get("lang") || (navigator.language.startsWith("zh") ? "zh" : "en"),
-  boards: {}, // by name: titles, and of which dimension it is
+  lang: asked.get("lang") || store.get("lang") || spoken,
+  boards: {}, // by name: titles, of which dimension it is, and the language and theme it asks for
   board: "",
   of: asked.get("of") || store.get("of"),
   frame: null, // the latest, with its tiles

@@ -1,11 +1,12 @@
 // The wallboard: which board, live or as it was known, in which language and theme; and how a TV and a keyboard drive it.
-import { $, asked, enter, get, make, state, store, write } from "./state.js";
+import { $, asked, enter, get, make, spoken, state, store, write } from "./state.js";
 import { locale, named, t, when } from "./words.js";
 import { draw } from "./tiles.js";
 import { redraw, sweep } from "./charts.js";
 import { forget, moments, sound, toggleSound } from "./moments.js";
 import { listen, stop } from "./stream.js";
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
 const REPLAY_MS = 60000; // a quarter in a minute
 const QUARTER_MS = 92 * 864e5;
 let replaying = 0;
@@ -105,9 +106,20 @@ async function play() {
 
 function choose(name) {
   state.board = name;
-  $("board").value = name;
+  dress();
+  texts();
   forget();
   live();
+}
+
+// The language and theme of the board, where neither the link nor the viewer has chosen.
+function dress() {
+  const own = state.boards[state.board] ?? {};
+  state.lang = asked.get("lang") || store.get("lang") || own.lang || spoken;
+  const look = asked.get("theme") || store.get("theme") || own.theme || (dark.matches ? "dark" : "light");
+  if (look === document.documentElement.dataset.theme) return;
+  document.documentElement.dataset.theme = look;
+  redraw();
 }
 
 function step(by) {
@@ -215,12 +227,12 @@ async function start() {
   const wanted = asked.get("board") ?? rotation()[0];
   state.board = wanted in state.boards && asked.get("board") ? wanted : asked.get("boards") ? rotation()[0] : "sales" in state.boards ? "sales" : wanted;
   document.documentElement.classList.toggle("kiosk", asked.has("kiosk"));
+  dress();
   texts();
   rotate(asked.has("boards") && rotation().length > 1);
   live();
 }
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
 document.documentElement.dataset.theme = asked.get("theme") || store.get("theme") || (dark.matches ? "dark" : "light");
 $("then").addEventListener("input", slide);
 $("live").addEventListener("click", live);

@@ -72,12 +72,13 @@ def test_a_board_about_one_refuses_what_cannot_be_asked_of_it(of: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "own.yaml: expected `object`, got `null`; allowed: title, tiles, of, names, celebrate"),
+        ("", "own.yaml: expected `object`, got `null`; allowed: title, tiles, of, names, celebrate, lang"),
         ("title: A\ntiles: [{kind: wins}]", "own.yaml, title: expected `object`, got `str`; allowed: a text in both"),
+        (TITLE + "lang: fr\ntiles: [{kind: wins}]", "own.yaml, lang: invalid enum value 'fr'; allowed: en, zh"),
         (TITLE + "names: x\ntiles: [{kind: wins}]", "own.yaml, names: invalid enum value 'x'; allowed: full, initials"),
         (TITLE + "celebrate: 5\ntiles: [{kind: wins}]", "celebrate: expected `str`, got `int`; allowed: an amount in"),
     ],
-    ids=["empty", "title", "names", "celebrate"],
+    ids=["empty", "title", "lang", "names", "celebrate"],
 )
 def test_what_is_wrong_with_the_board_is_named(text: str, sentence: str) -> None:
     with pytest.raises(BoardError) as told:

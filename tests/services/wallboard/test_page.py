@@ -137,6 +137,31 @@ def test_a_kiosk_link_shows_boards_only_until_its_key_is_revoked(browser: Browse
         context.close()
 
 
+def test_a_board_says_its_language_and_colours(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    boards = tmp_path / "boards"
+    boards.mkdir()
+    own = "title: {en: South, zh: 华南}\nlang: zh\ntheme: light\nup: red\ntiles: [{kind: number, kpi: revenue}]\n"
+    (boards / "mine.yaml").write_text(own, "utf-8")
+    with (
+        served(folder, SALESTREAM_BOARDS=str(boards)) as address,
+        opened(browser, f"{address}/?board=mine", color_scheme="dark") as page,
+    ):
+        html = page.locator("html")
+        expect(page.locator("article.number")).to_contain_text("销售额", timeout=15_000)
+        for name, told in (("lang", "zh-CN"), ("data-theme", "light"), ("data-up", "red")):
+            expect(html).to_have_attribute(name, told)
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("article.leaders")).to_be_visible(timeout=15_000)
+        for name, told in (("lang", "en"), ("data-theme", "dark"), ("data-up", "green")):
+            expect(html).to_have_attribute(name, told)
+        page.keyboard.press("l")
+        page.keyboard.press("ArrowLeft")
+        expect(html).to_have_attribute("data-theme", "light")
+        page.goto(f"{address}/?board=mine&lang=en&theme=dark")
+        expect(page.locator("article.number")).to_contain_text("Revenue", timeout=15_000)
+        expect(html).to_have_attribute("data-theme", "dark")
+
+
 def test_names_as_the_company_wants_them(folder: Path) -> None:
     with served(folder, SALESTREAM_WALL_NAMES="initials") as address:
         tell(address, event("w7", "deal.won", deal_id="D-7", amount="9.00", rep_id="R-1"))
