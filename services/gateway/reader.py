@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from events.envelope import Entry
@@ -32,7 +32,11 @@ class Reader:
 
     async def ask(self, tenant: str | None, work: Callable[[Books], Answer]) -> Answer:
         """What ``work`` finds in the books of a tenant; None: the one of the settings."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, tenant, work)
+        return await asyncio.wrap_future(self.soon(tenant, work))
+
+    def soon(self, tenant: str | None, work: Callable[[Books], Answer]) -> Future[Answer]:
+        """The same, for who does not wait for it in the event loop."""
+        return self._thread.submit(self._ask, tenant, work)
 
     def _ask(self, tenant: str | None, work: Callable[[Books], Answer]) -> Answer:
         """Of one set of tables, also while a rebuild exchanges them; what was remembered of another is forgotten."""

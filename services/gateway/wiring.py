@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 
 from services.clock import now_ms
 from services.connectors.receive import Receiver
@@ -22,6 +23,7 @@ from services.news import Recent
 from services.settings import Settings
 from services.status import Watched
 from services.store.beside import Beside
+from services.store.clickhouse import ClickHouseStore
 from services.store.open import open_store
 from services.trail import LOCAL, Audit, Change, audited
 from services.wallboard.board import Board, Boards
@@ -30,6 +32,16 @@ from services.wallboard.pulse import Pulse
 from services.wallboard.stream import Asking, Screens
 from services.wallboard.style import style
 from services.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class _Stores:
+    """The store over connections of their own: who uses one does not wait for those who use another."""
+
+    asked: Beside
+    watched: Beside
+    checked: Beside
+    """For those who look at the laws, which takes long."""
 
 
 @contextmanager
@@ -41,9 +53,10 @@ def embedded(
     With ``past``, a recorded time or a position, it shows what was known then, and takes nothing.
     """
     follower, door = Follower(workspace, _others(workspace)), workspace.ingest()
-    with follower, workspace.store.apart() as asked, workspace.store.apart() as watched:
-        told = workspace.settings, workspace.journal, door, keys, host, follower, Beside(lambda: asked), past
-        with _served(*told, recent=workspace.recent, wall=Beside(lambda: watched)) as made:
+    with follower, ExitStack() as apart:
+        stores = _Stores(*(_over(apart.enter_context(workspace.store.apart())) for _ in range(3)))
+        told = workspace.settings, workspace.journal, door, keys, host, follower, stores, past
+        with _served(*told, recent=workspace.recent) as made:
             yield made, follower
 
 
@@ -56,11 +69,12 @@ def alone(
     Events are taken also while that server cannot be reached.
     """
     with ExitStack() as opened:
-        beside = None
+        stores = None
         if settings.on_clickhouse:
-            beside = opened.enter_context(closing(Beside(lambda: open_store(settings))))
+            each = [opened.enter_context(closing(Beside(lambda: open_store(settings)))) for _ in range(3)]
+            stores = _Stores(*each)
         door = Ingest(journal, settings.currency)
-        yield opened.enter_context(_served(settings, journal, door, keys, host, None, beside, past))
+        yield opened.enter_context(_served(settings, journal, door, keys, host, None, stores, past))
 
 
 @contextmanager
@@ -69,36 +83,43 @@ def watching(workspace: Workspace, keys: KeyStore, clock: Clock) -> Iterator[App
 
     ``clock`` says what time it is in the story that is told.
     """
-    settings = workspace.settings
-    beside, door = Beside(lambda: workspace.store), workspace.ingest()
+    settings, door = workspace.settings, workspace.ingest()
     gate = Gate(keys, Caller("local", settings.tenant), ("read", "wall"))
-    with _served(settings, workspace.journal, door, keys, "", None, beside, gate=gate, clock=clock,
-                 recent=workspace.recent) as made:  # fmt: skip
-        yield made
+    with workspace.store.apart() as checked:
+        beside = Beside(lambda: workspace.store)
+        stores = _Stores(beside, beside, _over(checked))
+        with _served(settings, workspace.journal, door, keys, "", None, stores, gate=gate, clock=clock,
+                     recent=workspace.recent) as made:  # fmt: skip
+            yield made
+
+
+def _over(store: ClickHouseStore) -> Beside:
+    return Beside(lambda: store)
 
 
 @contextmanager
 def _served(
     settings: Settings, journal: Journal, ingest: Ingest, keys: KeyStore, host: str, follower: Follower | None,
-    store: Beside | None, past: str | None = None, *, gate: Gate | None = None, clock: Clock | None = None,
-    recent: Recent | None = None, wall: Beside | None = None,
+    stores: _Stores | None, past: str | None = None, *, gate: Gate | None = None, clock: Clock | None = None,
+    recent: Recent | None = None,
 ) -> Iterator[Application]:  # fmt: skip
-    """``wall``: the store for those who watch, who then do not wait for those who ask."""
     with audited(settings) as audit:
         gate = gate or Gate(keys, open_to(settings, host))
-        yield from _with_audit(settings, journal, ingest, gate, follower, store, past, audit, clock, recent, wall)
+        yield from _with_audit(settings, journal, ingest, gate, follower, stores, past, audit, clock, recent)
 
 
 def _with_audit(
     settings: Settings, journal: Journal, ingest: Ingest, gate: Gate, follower: Follower | None,
-    store: Beside | None, past: str | None, audit: Audit, clock: Clock | None, recent: Recent | None,
-    wall: Beside | None,
+    stores: _Stores | None, past: str | None, audit: Audit, clock: Clock | None, recent: Recent | None,
 ) -> Iterator[Application]:  # fmt: skip
     boards = Boards(settings.boards).all
     told = settings, past, journal.opened, recent
-    reader = Reader(store, *told) if store is not None else None
-    watching = Reader(wall, *told) if wall is not None else reader
-    receiver = Receiver(journal, store, ingest, settings, now=now_ms) if store is not None else None
+    readers = (
+        {each: Reader(each, *told) for each in dict.fromkeys((stores.asked, stores.watched, stores.checked))}
+        if stores
+        else {}
+    )
+    receiver = Receiver(journal, stores.asked, ingest, settings, now=now_ms) if stores else None
     for (system, tenant), digest in receiver.mappings.items() if receiver is not None else ():
         _note_mapping(audit, tenant, system, digest)
     metrics = Metrics(follower.behind if follower is not None else None)
@@ -114,31 +135,32 @@ def _with_audit(
         kafka_prefix=settings.kafka_prefix,
         tenant=settings.tenant,
         audit=audit,
-        reader=reader,
-        watched=Watched(journal) if store is not None else None,
+        reader=readers[stores.asked] if stores else None,
+        watched=Watched(journal) if stores else None,
         receiver=receiver,
-        screens=_screens(settings, journal, watching, boards, follower, clock) if watching is not None else None,
+        screens=_screens(settings, journal, readers[stores.watched], readers[stores.checked], boards, follower, clock)
+        if stores
+        else None,
         past=past,
     )
     try:
         yield app(gateway)
     finally:
         batcher.close()
-        for each in {reader, watching}:
-            if each is not None:
-                each.close()
+        for reader in readers.values():
+            reader.close()
 
 
 def _screens(
-    settings: Settings, journal: Journal, reader: Reader, boards: dict[str, Board], follower: Follower | None,
-    clock: Clock | None = None,
+    settings: Settings, journal: Journal, reader: Reader, checker: Reader, boards: dict[str, Board],
+    follower: Follower | None, clock: Clock | None = None,
 ) -> Screens:  # fmt: skip
     def posted(tenant: str | None) -> int | None:
         return follower.posted(tenant or settings.tenant) if follower is not None else None
 
     @cache
     def health(tenant: str | None) -> Health:
-        return Pulse(journal, tenant or settings.tenant)
+        return Pulse(journal, tenant or settings.tenant, partial(checker.soon, tenant))
 
     asking = Asking(reader, clock, posted if follower is not None else None, health)
     screens = Screens(asking, boards, style(settings))

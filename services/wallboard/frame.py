@@ -18,8 +18,8 @@ from services.wallboard.tiles import TILES, Scene, Told, wins
 
 Clock = Callable[[Cut], int]
 """What time it is on the wall, in milliseconds, when everything up to a cut is known."""
-Health = Callable[[Books, Cut, bool], Told]
-"""How the books are at a cut; whether their laws hold only where that is asked for."""
+Health = Callable[[Books, Cut], Told]
+"""How the books are at a cut."""
 _LATEST: Final = 50
 """Wins that are kept, of which a board shows some."""
 _STANDS: Final = "(net > 0, at, rep_id, region)"
@@ -53,7 +53,6 @@ class Framer:
         self._privacy: Final = style.privacy.with_(Privacy(board.names or "full"))
         self._of: Final = of
         self._tables = ""
-        self._deep = any(tile.kind == "health" for tile in board.tiles)
         self._begin("")
 
     def _begin(self, tables: str) -> None:
@@ -84,7 +83,7 @@ class Framer:
         known = self._knowing.at(books, cut)
         if known is not self._known:
             self._known, self._memory = known, {}
-        pulse = health(books, cut, self._deep) if health is not None and as_of is None else None
+        pulse = health(books, cut) if health is not None and as_of is None else None
         moment = clock(cut) if as_of is None else cut.recorded_ms
         privacy = self._privacy.with_(self._stated.now(books))
         scene = Scene(known, moment, self._board, self._of, privacy, self._memory)
@@ -151,9 +150,11 @@ class Framer:
 
 
 def _in_short(pulse: Told) -> Told:
-    """The health for the badge: everything told is counted, and no law is known to be broken."""
-    holds = all(law["holds"] for law in pulse.get("laws", ()))
-    return {"counted": pulse["counted"] and holds, "lag": pulse["lag"]}
+    """The health for the badge: whether everything told is counted and the laws hold, None before these were looked at;
+    and up to when something is known to have happened."""
+    laws = pulse.get("laws")
+    holds = None if laws is None else all(law["holds"] for law in laws)
+    return {"holds": holds if pulse["counted"] else False, "lag": pulse["lag"], "latest": pulse.get("latest")}
 
 
 def _finished(work: Generator[list[Want], list[Found], Told], found: list[Found]) -> Told:

@@ -34,7 +34,8 @@ function show(frame, changed) {
 function badge(frame) {
   const { health } = frame;
   const mark = frame.live ? `● ${t("live")}` : `◷ ${t("as it was known")}`;
-  const trust = !health ? [] : [health.counted ? `✓ ${t("books balance")}` : `✗ ${t("books do not balance")}`];
+  const trust = !health ? [] : [health.holds === null ? `… ${t("checking the books")}` : health.holds ? `✓ ${t("books balance")}` : `✗ ${t("books do not balance")}`];
+  if (health?.latest) trust.unshift(`${t("facts up to")} ${when(health.latest, frame.zone)}`);
   if (health?.lag > 2500) trust.push(`${health.lag.toLocaleString(locale())} ${t("behind")}`);
   const last = `${t("last event")} ${when(frame.cut.recorded, frame.zone)}`;
   const words = [mark, when(frame.now, frame.zone), `${t("position")} ${frame.cut.position.toLocaleString(locale())}`, last, frame.currency, ...trust];

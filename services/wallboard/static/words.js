@@ -3,7 +3,7 @@ import { state } from "./state.js";
 
 const WORDS = {
   "As known at": "所知时刻", Live: "回到实时", Close: "关闭", live: "实时", stale: "连接已断开，正在重连", position: "位置",
-  "as it was known": "当时所知", behind: "条待入账", "books balance": "账目平衡", "books do not balance": "账目不平衡",
+  "as it was known": "当时所知", behind: "条待入账", "checking the books": "正在核对账目", "facts up to": "业务事实截至", "books balance": "账目平衡", "books do not balance": "账目不平衡",
   "last event": "最后事件", wins: "最新赢单", "won": "赢单", "and more": "还有更多",
   day: "今日", week: "本周", month: "本月", quarter: "本季度", year: "本年", weeks: "近四周",
   "vs day": "较昨日同时", "vs week": "较上周同期", "vs month": "较上月同期", "vs quarter": "较上季度同期", "vs year": "较去年同期",

@@ -135,7 +135,9 @@ def test_a_second_process_on_the_same_folder_is_told_who_has_it(tmp_path: Path) 
 def test_a_second_folder_in_one_process_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with (
         Workspace(Settings(data=tmp_path / "a")),
-        pytest.raises(StoreError, match=r"^the store at .*/b/store cannot be opened \([^\n]+$"),
+        pytest.raises(
+            StoreError, match=r"^the store at .*/b/store cannot be opened, for this process has that of another [^\n]+$"
+        ),
     ):
         Workspace(Settings(data=tmp_path / "b"))
     with Workspace(Settings(data=tmp_path / "b")) as workspace:

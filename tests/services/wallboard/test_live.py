@@ -1,6 +1,6 @@
 """Live frames: made from the lines that were posted last, they are what a frame made anew is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import count
@@ -91,11 +91,26 @@ def test_a_broken_law_is_on_the_badge(workspace: Workspace) -> None:
         ]
         assert made[0]["health"] == made[1]["health"], "what one board has found all know"
         found: dict[str, Any] = made[1]["health"]
+        assert found.pop("latest") is not None
         return found
 
-    assert badge() == {"counted": True, "lag": 0}
+    assert badge() == {"holds": True, "lag": 0}
     workspace.store._command("ALTER TABLE postings DELETE WHERE measure = 'won' SETTINGS mutations_sync = 2", {})
-    assert badge() == {"counted": False, "lag": 0}
+    assert badge() == {"holds": False, "lag": 0}
+
+
+def test_who_looks_at_the_laws_does_not_keep_frames_waiting(workspace: Workspace) -> None:
+    of, looks = books(workspace, live=False), list[Callable[[Books], None]]()
+    pulse, framer = Pulse(workspace.journal, "default", looks.append), Framer(Boards().all["sales"], Style())
+
+    def badge() -> Any:
+        return framer.frame(of, None, lambda cut: 0, pulse)["health"]
+
+    assert [badge(), badge()] == [{"holds": None, "lag": 0, "latest": None}] * 2
+    (look,) = looks
+    look(of)
+    assert badge()["holds"] is True
+    assert len(looks) == 1, "within a minute once"
 
 
 def test_a_calm_frame_asks_the_engine_almost_nothing(workspace: Workspace, company: list[dict[str, Any]]) -> None:
