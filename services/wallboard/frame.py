@@ -6,6 +6,7 @@ from typing import Any, Final
 from events.envelope import to_text
 from projections.answer import cut_json
 from projections.compute import computed
+from projections.periods import moment
 from projections.sources import KNOWN
 from services.books import Books
 from services.journal.port import Cut
@@ -71,7 +72,7 @@ class Framer:
     def frame(self, books: Books, as_of: str | None, clock: Clock, health: Health | None = None) -> Told:
         """The board as it is known now, or was known then. Raises BadQuestion.
 
-        A past frame shows the periods that were running when the last event before it was recorded.
+        A past frame shows the periods that were running then: at the moment told, or when a position was recorded.
         """
         if books.tables != self._tables:
             self._begin(books.tables)
@@ -84,20 +85,20 @@ class Framer:
         if known is not self._known:
             self._known, self._memory = known, {}
         pulse = health(books, cut) if health is not None and as_of is None else None
-        moment = clock(cut) if as_of is None else cut.recorded_ms
+        at_ms = clock(cut) if as_of is None else cut.recorded_ms if as_of.isdecimal() else moment(as_of, known.calendar)
         privacy = self._privacy.with_(self._stated.now(books))
-        scene = Scene(known, moment, self._board, self._of, privacy, self._memory)
+        scene = Scene(known, at_ms, self._board, self._of, privacy, self._memory)
         return {
             "cut": cut_json(cut.position, cut.recorded_ms),
             "live": as_of is None,
-            "now": to_text(moment),
+            "now": to_text(at_ms),
             "since": as_text(known.since_ms),
-            "zone": str(known.calendar.zone(moment)),
+            "zone": str(known.calendar.zone(at_ms)),
             "currency": known.calendar.currency,
             "up": self._board.up or self._style.up,
             "celebrate": self._board.celebrate,
             "of": self._of or None,
-            "choices": self._choices(known, moment, privacy),
+            "choices": self._choices(known, at_ms, privacy),
             "health": pulse and _in_short(pulse),
             "tiles": self._tiles(books, cut, scene, pulse),
         }

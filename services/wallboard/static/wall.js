@@ -42,7 +42,7 @@ function badge(frame) {
   const spans = $("badge").children;
   if (spans.length !== words.length) $("badge").replaceChildren(...words.map((text, place) => make("span", place ? "" : "mark", text)));
   words.forEach((text, place) => write(spans[place], text));
-  write($("moment"), when(frame.live ? frame.now : frame.cut.recorded, frame.zone));
+  write($("moment"), when(frame.now, frame.zone));
   $("live").hidden = frame.live;
 }
 

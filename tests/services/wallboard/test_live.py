@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.envelope import to_text
 from services.books import Books
 from services.clock import now_ms
 from services.settings import Settings
@@ -111,6 +112,15 @@ def test_who_looks_at_the_laws_does_not_keep_frames_waiting(workspace: Workspace
     look(of)
     assert badge()["holds"] is True
     assert len(looks) == 1, "within a minute once"
+
+
+def test_a_frame_of_the_past_shows_the_periods_of_its_moment(workspace: Workspace) -> None:
+    of, framer = books(workspace, live=False), Framer(Boards().all["sales"], Style())
+    last = of.cut(None)
+    then = to_text(last.recorded_ms + 3 * 86_400_000)
+    for as_of, moment in ((then, then), (str(last.position), to_text(last.recorded_ms))):
+        made = framer.frame(of, as_of, lambda cut: 0)
+        assert (made["now"], made["cut"]["recorded"]) == (moment, to_text(last.recorded_ms))
 
 
 def test_a_calm_frame_asks_the_engine_almost_nothing(workspace: Workspace, company: list[dict[str, Any]]) -> None:
