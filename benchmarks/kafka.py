@@ -97,7 +97,7 @@ def _made(folder: Path) -> Path:
 def _told(kafka: Kafka, server: RunningServer, folder: Path) -> Iterator[Site]:
     """A site whose inbox is full."""
     each = EVENTS // len(TENANTS)
-    lives = [itertools.islice(Company(seed=n, years=2, reps=8).events(), each) for n in range(len(TENANTS))]
+    lives = [itertools.islice(Company(seed=n, years=4, reps=8).events(), each) for n in range(len(TENANTS))]
     with closing(Site(kafka, server, _made(folder), PARTITIONS, BREAKER_PERCENT=0)) as site:
         site.tell(
             event | {"tenant": tenant}
