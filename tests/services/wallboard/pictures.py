@@ -1,5 +1,6 @@
 """``make pictures``: the pictures of the wallboard in docs/, taken of a simulated company in a real browser."""
 
+import re
 import shutil
 import tempfile
 from datetime import date
@@ -52,6 +53,7 @@ def take(address: str) -> None:
             page = browser.new_page(viewport={"width": wide, "height": tall}, reduced_motion="reduce")
             page.goto(f"{address}/?{asked}")
             page.locator("article .value").first.wait_for(timeout=120_000)
+            page.locator("#badge", has_text=re.compile("✓")).wait_for(timeout=60_000)
             page.wait_for_timeout(2_500)
             page.screenshot(path=DOCS / name)
             page.close()
