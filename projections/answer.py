@@ -80,13 +80,13 @@ def currency_of(answered: Answered, cell: Sequence[str | None]) -> str:
     return own if own in EXPONENTS else answered.currency
 
 
-def units_of(question: Question, cell: Sequence[str | None]) -> dict[str, Unit]:
+def units_of(question: Question, cell: Sequence[str | None]) -> Mapping[str, Unit]:
     """The unit of each part of a cell: of what a target is set for, that of its KPI."""
     return _units(question.kpi.id, dict(zip(question.by, cell, strict=False)).get("kpi"))
 
 
 @lru_cache(maxsize=256)
-def _units(kpi: str, about: str | None) -> dict[str, Unit]:
+def _units(kpi: str, about: str | None) -> Mapping[str, Unit]:
     own = BY_ID[about].unit if about in BY_ID else "count"
     return {part.name: own if part.unit == "any" else part.unit for part in BY_ID[kpi].parts}
 

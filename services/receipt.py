@@ -29,7 +29,7 @@ def explain(books: Books, question: Question) -> dict[str, Any]:
     row = told.pop("rows")[0]
     entries = _entries(books, evidence, cut)
     voided = _voided(asker.definitions)
-    units = units_of(question, cell) | evidence.units
+    units = {**units_of(question, cell), **evidence.units}
     events, excluded = [], _later(books, question, evidence, cut)
     for entry, parked in entries:
         line = event_json(entry)

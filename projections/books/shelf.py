@@ -1,6 +1,5 @@
 """All books, by the kind of entity they are about."""
 
-from collections.abc import Sequence
 from typing import Final, Protocol, Self
 
 from events.envelope import Fact
@@ -53,12 +52,6 @@ ALONE: Final = frozenset(
 PLAIN: Final[dict[str, Plain]] = {rule.event.TYPE: rule for rule in (TOUCHPOINT, SURVEY, ORDER)}
 """Event types that many can be posted of at once, as columns, with the rules of their books. Where an entity may have
 more events, that is so of the first one only."""
-
-
-def postings(kind: str, history: Sequence[Fact]) -> list[Posting]:
-    """What an entity's history is worth: the lines of its events, taken in order of (occurred, position)."""
-    book = BOOKS[kind]()
-    return [line for fact in sorted(history, key=order) for line in book.post(fact)]
 
 
 def order(fact: Fact) -> tuple[int, int]:

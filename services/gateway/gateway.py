@@ -45,6 +45,8 @@ class Gateway(msgspec.Struct, frozen=True):
     """Who notes who asked and changed what."""
     reader: Reader | None = None
     """Who asks the books; None where there is no store."""
+    checker: Reader | None = None
+    """Reads beside ``reader``, for who looks at the laws of the books, which takes long."""
     watched: Watched | None = None
     """What the status of the books is told by; None where there is no store."""
     receiver: Receiver | None = None

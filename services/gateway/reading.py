@@ -17,6 +17,7 @@ from services.changes import changes
 from services.gateway.access import Caller
 from services.gateway.gateway import Gateway, Route
 from services.gateway.problems import Problem, unavailable
+from services.gateway.reader import Reader
 from services.gateway.representation import MEDIA, PAGING, chosen, page_of, receipt_sent, sent
 from services.journal.port import JournalError
 from services.meanings import meaning
@@ -118,14 +119,18 @@ async def status(gateway: Gateway, caller: Caller, request: Request) -> Response
     """How far the books of the caller's tenant are, and whether they can be trusted."""
     told(request, {})
     watched = gateway.watched
-    return await read(gateway, caller, lambda books: _json(watched.of(books) if watched is not None else {}))
+    return await _asked(gateway.checker, caller, lambda books: _json(watched.of(books) if watched is not None else {}))
 
 
 async def read(gateway: Gateway, caller: Caller, work: Callable[[Books], Response]) -> Response:
-    if gateway.reader is None:
+    return await _asked(gateway.reader, caller, work)
+
+
+async def _asked(reader: Reader | None, caller: Caller, work: Callable[[Books], Response]) -> Response:
+    if reader is None:
         raise unavailable("this process takes events only; ask one that has a store")
     try:
-        return await gateway.reader.ask(caller.tenant, work)
+        return await reader.ask(caller.tenant, work)
     except BadQuestion as error:
         raise refused(error) from error
     except (StoreError, JournalError) as error:

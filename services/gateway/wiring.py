@@ -136,6 +136,7 @@ def _with_audit(
         tenant=settings.tenant,
         audit=audit,
         reader=readers[stores.asked] if stores else None,
+        checker=readers[stores.checked] if stores else None,
         watched=Watched(journal) if stores else None,
         receiver=receiver,
         screens=_screens(settings, journal, readers[stores.watched], readers[stores.checked], boards, follower, clock)

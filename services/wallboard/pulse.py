@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, Final
 
 from events.envelope import to_text
 from projections.laws import LAWS
 from services.books import Books
 from services.clock import now_ms
-from services.journal.port import Cut, Journal, JournalError
-from services.store.port import StoreError
+from services.journal.port import Cut, Journal
+from services.replay.verify import broken_laws
 
 _LOG: Final = logging.getLogger(__name__)
 LOOK_MS: Final = 60_000
@@ -25,7 +26,7 @@ class Pulse:
     ``aside`` has somebody look, with books of his own, while frames are made; without it they wait.
     """
 
-    def __init__(self, journal: Journal, tenant: str, aside: Callable[[Look], object] | None = None) -> None:
+    def __init__(self, journal: Journal, tenant: str, aside: Callable[[Look], Future[None]] | None = None) -> None:
         self._journal = journal
         self._tenant = tenant
         self._aside = aside
@@ -41,7 +42,7 @@ class Pulse:
             if self._aside is None:
                 self._look(books)
             else:
-                self._aside(self._look_aside)
+                self._aside(self._look).add_done_callback(_logged)
         counted = tally.told == tally.accepted + tally.duplicates + tally.refused
         return {
             "told": tally.told, "accepted": tally.accepted, "duplicates": tally.duplicates, "refused": tally.refused,
@@ -53,11 +54,11 @@ class Pulse:
         self._deep = _deep(books, books.cut(None))
         self._due_ms = now_ms() + max(LOOK_MS, (now_ms() - start_ms) * SHARE)
 
-    def _look_aside(self, books: Books) -> None:
-        try:
-            self._look(books)
-        except (StoreError, JournalError) as error:
-            _LOG.error("the laws of the ledger could not be looked at: %s", error)
+
+def _logged(look: Future[None]) -> None:
+    """Nobody waits for it, so what went wrong is told here; what was found before stays."""
+    if not look.cancelled() and (error := look.exception()) is not None:
+        _LOG.error("the laws of the ledger could not be looked at: %s", error)
 
 
 def _deep(books: Books, cut: Cut) -> dict[str, Any]:
@@ -65,6 +66,6 @@ def _deep(books: Books, cut: Cut) -> dict[str, Any]:
     known = "WHERE tenant = {tenant:String} AND position <= {cut:UInt64}"
     rows = books.query(f"SELECT countIf(parked != ''), max(at_ms), count() FROM {{history}} {known}", parameters)
     parked, latest, events = rows[0]
-    broken = [law.name for law in LAWS if books.query(law.first_offence, parameters)]
+    broken = broken_laws(books, books.tenant, cut)
     laws = [{"name": law.name, "words": law.words, "holds": law.name not in broken} for law in LAWS]
     return {"parked": parked, "latest": to_text(latest) if events else None, "laws": laws}

@@ -168,18 +168,27 @@ class Screen:
             viewer.leave()
 
     async def _make(self) -> None:
-        """Make frames as long as anybody watches."""
-        known, made_s = -1, 0.0
+        """Make frames as long as anybody watches; if that fails for good, all are let go and ask again."""
+        try:
+            await self._make_all()
+        finally:
+            self._making, self.picture = None, Picture()
+            for viewer in self.viewers.copy():
+                viewer.leave()
+
+    async def _make_all(self) -> None:
+        known, made_s, age_s = -1, 0.0, 0.0
         self._said_s = time.monotonic()
         while self.viewers:
             rung = self._ask.bell.next()
             try:
                 position = await self._ask.position(self._tenant)
                 start = time.monotonic()
-                if position != known or start - made_s > AGE_S:
+                if position != known or start - made_s > age_s:
                     told = await self._ask.frame(self._tenant, self._framer)
                     made_s = time.monotonic()
-                    known = told["cut"]["position"]
+                    known, health = told["cut"]["position"], told["health"]
+                    age_s = AGE_S if health is None or health["holds"] is not None else self._ask.look_s
                     self.picture.take(told)
                     await asyncio.sleep(REST * (made_s - start) + await self._hand_out(is_new=True))
             except (StoreError, JournalError, BadQuestion) as error:
@@ -188,7 +197,6 @@ class Screen:
             if time.monotonic() - self._said_s > PING_S - self._ask.look_s:
                 await self._hand_out(is_new=False)
             await rung.within(self._ask.look_s)
-        self._making, self.picture = None, Picture()
 
     async def _hand_out(self, *, is_new: bool) -> float:
         """Wake all who watch; how long it takes, in seconds, until each has what it is told."""

@@ -8,7 +8,7 @@ from events.base import SalesEvent
 from events.codec import decode, entity_id
 from events.envelope import Fact, to_moment, to_ms
 from events.samples import SOURCE, sample
-from projections.books.shelf import postings
+from projections.books.shelf import BOOKS, order
 from projections.posting import Posting
 from tests.oracle.real_path import NOW_MS
 from tests.projections.strategies import CloudEvent
@@ -33,6 +33,12 @@ def fact(position: int, moment: str, event: SalesEvent, id_: str | None = None) 
 def facts(*told: Told) -> list[Fact]:
     """Events at positions 1, 2, … in the order in which they were told."""
     return [fact(position, moment, event) for position, (moment, event) in enumerate(told, 1)]
+
+
+def postings(kind: str, history: Iterable[Fact]) -> list[Posting]:
+    """What an entity's history is worth: the lines of its events, taken in order of (occurred, position)."""
+    book = BOOKS[kind]()
+    return [line for each in sorted(history, key=order) for line in book.post(each)]
 
 
 def journalled(events: Iterable[CloudEvent]) -> list[Fact]:

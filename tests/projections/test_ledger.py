@@ -15,11 +15,10 @@ from events.deals import DealCreated, DealLost, DealStageMoved, DealUpdated, Dea
 from events.envelope import Fact
 from events.samples import SOURCE, sample
 from projections.books.deal import DealBook
-from projections.books.shelf import postings
 from projections.ledger import STEP, Identity, Key, Ledger, Line, Unpostable, difference
 from projections.posting import NOWHERE, Posting
 from tests.projections.strategies import histories
-from tests.projections.telling import fact, journalled, ms, of, short, totals
+from tests.projections.telling import fact, journalled, ms, of, postings, short, totals
 
 
 class Desk:

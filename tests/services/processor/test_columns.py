@@ -18,11 +18,12 @@ from events.orders import OrderPlaced, OrderRefunded
 from events.rows import rows_of
 from events.samples import SOURCE, full_sample, sample, told
 from events.surveys import SurveyAnswered
-from projections.books.shelf import PLAIN, postings
+from projections.books.shelf import PLAIN
 from projections.ledger import Key, Ledger, Line
 from services.processor.plain import as_columns
 from services.processor.poster import post_entries
 from services.store.columns import PlainLines, postings_table
+from tests.projections.telling import postings
 
 NOW_MS = 1_800_000_000_000
 AMOUNTS = st.decimals("0", "99999", places=2).map(str)

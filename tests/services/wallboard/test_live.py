@@ -1,6 +1,7 @@
 """Live frames: made from the lines that were posted last, they are what a frame made anew is."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from datetime import date
 from decimal import Decimal
 from itertools import count
@@ -15,6 +16,7 @@ from services.books import Books
 from services.clock import now_ms
 from services.settings import Settings
 from services.simulator.company import Company
+from services.store.port import StoreError
 from services.wallboard.board import Boards, board
 from services.wallboard.frame import Framer
 from services.wallboard.pulse import Pulse
@@ -100,14 +102,25 @@ def test_a_broken_law_is_on_the_badge(workspace: Workspace) -> None:
     assert badge() == {"holds": False, "lag": 0}
 
 
-def test_who_looks_at_the_laws_does_not_keep_frames_waiting(workspace: Workspace) -> None:
-    of, looks = books(workspace, live=False), list[Callable[[Books], None]]()
-    pulse, framer = Pulse(workspace.journal, "default", looks.append), Framer(Boards().all["sales"], Style())
+def test_who_looks_at_the_laws_does_not_keep_frames_waiting(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    of, looks, begun = books(workspace, live=False), list[Callable[[Books], None]](), Future[None]()
+
+    def aside(look: Callable[[Books], None]) -> Future[None]:
+        looks.append(look)
+        return begun
+
+    pulse, framer = Pulse(workspace.journal, "default", aside), Framer(Boards().all["sales"], Style())
 
     def badge() -> Any:
         return framer.frame(of, None, lambda cut: 0, pulse)["health"]
 
     assert [badge(), badge()] == [{"holds": None, "lag": 0, "latest": None}] * 2
+    begun.set_exception(StoreError("the engine is away"))
+    assert [record.message for record in caplog.records] == [
+        "the laws of the ledger could not be looked at: the engine is away"
+    ]
     (look,) = looks
     look(of)
     assert badge()["holds"] is True

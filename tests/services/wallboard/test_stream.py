@@ -20,13 +20,16 @@ class Telling(Asking):
         return self.at
 
     async def frame(self, tenant: str | None, framer: Any) -> dict[str, Any]:
-        return {"cut": {"position": self.at}, "tiles": [{"n": self.at // 10}, {"n": self.at}]}
+        tiles = [{"n": self.at // 10}, {"n": self.at}]
+        return {"cut": {"position": self.at}, "health": None, "tiles": tiles}
 
 
 def read(told: bytes | None) -> tuple[str, dict[str, Any]]:
     assert told is not None
     _, event, data, *_ = told.decode().split("\n")
-    return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+    frame = json.loads(data.removeprefix("data: "))
+    del frame["health"]
+    return event.removeprefix("event: "), frame
 
 
 async def after(telling: Telling, at: int, viewer: Viewer) -> tuple[str, dict[str, Any]]:
@@ -54,6 +57,23 @@ def test_who_is_slow_gets_what_was_missed_at_once_and_holds_up_nobody() -> None:
         await screen.end()
         assert (await slow.next(), await quick.next(), screen.watching) == (None, None, 0)
         assert await screen.join().next() is None, "it has ended"
+
+    asyncio.run(run())
+
+
+class Broken(Telling):
+    """Frames fail in a way that nobody thought of."""
+
+    async def frame(self, tenant: str | None, framer: Any) -> dict[str, Any]:
+        raise KeyError("unthought of")
+
+
+def test_where_frames_cannot_be_made_all_are_let_go_and_may_come_again() -> None:
+    async def run() -> None:
+        screen = Screen(Broken(), None, Any)  # type: ignore[arg-type]
+        for _ in range(2):
+            assert await asyncio.wait_for(screen.join().next(), 10) is None
+            assert screen.watching == 0
 
     asyncio.run(run())
 
