@@ -95,11 +95,10 @@ def shown(value: Value, unit: Unit, currency: str) -> str | int | float | None:
     """One value in its unit; money is rounded half-even to the minor unit."""
     if isinstance(value, Undefined):
         return None
+    numerator, denominator = value.numerator, value.denominator
     if unit == "money":
-        return major(round(value), currency)
-    if unit in ("count", "ms") and value.denominator == 1:
-        return int(value)
-    return _number(value)
+        return major(numerator if denominator == 1 else round(value), currency)
+    return numerator if denominator == 1 and unit in ("count", "ms") else numerator / denominator
 
 
 def _number(value: Fraction) -> float:

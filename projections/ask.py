@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, product
 from math import isfinite
 from typing import Any, Final
 
@@ -80,12 +80,11 @@ class Asker:
         values = self._values(question, stretch, planner)
         former, before = self._former(question, stretch, planner)
         together = {name: {**before.get(name, {}), **found} for name, found in values.items()}
-        found = []
-        for number, cell in _grid(question, together, len(stretch)):
-            row = self._row(question, stretch[number], number, cell, values)
-            if question.compare:
-                row = replace(row, before=self._row(question, former[number], number, cell, before))
-            found.append(row)
+        grid = _grid(question, together, len(stretch))
+        found = self._rows(question, stretch, grid, values)
+        if question.compare:
+            compared = self._rows(question, former, grid, before)
+            found = [replace(row, before=other) for row, other in zip(found, compared, strict=True)]
         return Answered(told, currency, _ordered(question, found))
 
     def _former(
@@ -118,11 +117,10 @@ class Asker:
         values: Mapping[str, Mapping[Place, Value]],
         also: Iterable[Cell],
     ) -> dict[Place, Value]:
-        cells = {cell for found in values.values() for _, cell in found} | set(also)
+        places = product(range(len(stretch)), {cell for found in values.values() for _, cell in found} | set(also))
+        read, formula = self._read(question, values), question.kpi.formula
         return {
-            (number, cell): self._row(question, period, number, cell, values).value
-            for number, period in enumerate(stretch)
-            for cell in cells
+            place: formula.value({name: found.get(place, nothing) for name, found, nothing in read}) for place in places
         }
 
     def _over_all(
@@ -188,7 +186,7 @@ class Asker:
         self, question: Question, period: Period, number: int, cell: Cell, values: Mapping[str, Mapping[Place, Value]]
     ) -> Row:
         """The row of a cell in the period of this number, from the values of its parts by their names."""
-        return self._row(question, period, number, cell, values)
+        return self._rows(question, {number: period}, [(number, cell)], values)[0]
 
     def planner(self, question: Question) -> Planner:
         """The planner of a question, for its evidence."""
@@ -322,17 +320,29 @@ class Asker:
             return Undefined("missing_probability", f"{pipeline}/{stage}")
         return total * probability
 
-    def _row(
-        self, question: Question, period: Period, number: int, cell: Cell, values: Mapping[str, Mapping[Place, Value]]
-    ) -> Row:
-        parts: dict[str, Value] = {}
-        for part in question.kpi.parts:
-            if part.special == "lifespan":
-                parts[part.name] = self._lifespan
-                continue
-            nothing = _NO_TARGET if part.special == "target" else _NO_DATA if part.stat in RANKED else _ZERO
-            parts[part.name] = values[part.name].get((number, cell), nothing)
-        return Row(period, cell, question.kpi.formula.value(parts), parts)
+    def _rows(
+        self,
+        question: Question,
+        stretch: Sequence[Period] | Mapping[int, Period],
+        places: Iterable[Place],
+        values: Mapping[str, Mapping[Place, Value]],
+    ) -> list[Row]:
+        read, formula, rows = self._read(question, values), question.kpi.formula, []
+        for place in places:
+            parts = {name: found.get(place, nothing) for name, found, nothing in read}
+            rows.append(Row(stretch[place[0]], place[1], formula.value(parts), parts))
+        return rows
+
+    def _read(
+        self, question: Question, values: Mapping[str, Mapping[Place, Value]]
+    ) -> list[tuple[str, Mapping[Place, Value], Value]]:
+        """The parts of a question's KPI: their names, their values, and what is where there is none."""
+        return [(part.name, values[part.name], self._nothing(part)) for part in question.kpi.parts]
+
+    def _nothing(self, part: Part) -> Value:
+        if part.special == "lifespan":
+            return self._lifespan
+        return _NO_TARGET if part.special == "target" else _NO_DATA if part.stat in RANKED else _ZERO
 
 
 def read_together(parts: Iterable[Part]) -> list[list[Part]]:

@@ -45,12 +45,11 @@ class Formula:
 
     def value(self, parts: Mapping[str, Value]) -> Value:
         """The value of the formula over its parts; undefined as soon as one of them is."""
-        values = [operand.value(parts) for operand in self.operands]
-        for value in values:
-            if isinstance(value, Undefined):
-                return value
-        left, right = (value for value in values if isinstance(value, Fraction))
-        return _compute(self.operation, left, right)
+        one, other = self.operands
+        left, right = one.value(parts), other.value(parts)
+        if isinstance(left, Undefined):
+            return left
+        return right if isinstance(right, Undefined) else _compute(self.operation, left, right)
 
     def parts(self) -> tuple["Part", ...]:
         """Its parts, each once, in order of appearance."""

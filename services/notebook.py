@@ -25,6 +25,7 @@ from services.changes import changes
 from services.closing import Closing
 from services.export.formats import arrow_table
 from services.export.tabular import Tabular, answer_table, receipt_table
+from services.laws import Laws
 from services.receipt import explain, history
 from services.settings import Settings
 from services.workspace import Workspace
@@ -46,7 +47,7 @@ class Answer:
 
     def __init__(self, table: Tabular, told: dict[str, Any]) -> None:
         self.told: Final = told
-        """The whole answer as JSON has it: question, definition, cut and rows."""
+        """The whole answer as JSON has it: question, definition, cut, laws and rows."""
         self._table: Final = table
 
     @property
@@ -226,16 +227,21 @@ class _Folder:
                 self._workspace.post(settings.tenant, self._workspace.store)
             self._books: Final = self._workspace.books(past=past)
             self._books.cut(None)
+            self._laws: Final = Laws()
             self._opened: Final = opened.pop_all()
 
     def ask(self, asked: Question) -> dict[str, Any]:
-        return self._books.ask(asked)
+        return self._vouched(self._books.ask(asked))
 
     def explain(self, asked: Question) -> dict[str, Any]:
-        return explain(self._books, asked)
+        return self._vouched(explain(self._books, asked))
 
     def changes(self, asked: Question, known_from: str, known_to: str | None) -> dict[str, Any]:
-        return changes(self._books, asked, known_from, known_to)
+        return self._vouched(changes(self._books, asked, known_from, known_to))
+
+    def _vouched(self, told: dict[str, Any]) -> dict[str, Any]:
+        """With whether the laws of the ledger hold."""
+        return told | {"laws": self._laws.known(self._books).told()}
 
     def history(self, kind: str, entity: str) -> dict[str, Any]:
         return history(self._books, kind, entity)

@@ -1,19 +1,15 @@
 """Status: how far journal and ledger are, whether what was told is counted, and how large it all is."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from events.envelope import to_text
 from projections.laws import LAWS
-from services.books import Books
-from services.clock import now_ms
 from services.journal.port import Cut, Journal
 from services.replay.verify import Queried, broken_laws
 from services.workspace import Workspace
 
 Standing = dict[str, Any]
-LOOK_MS: Final = 60_000
-"""How often the laws are looked at for those who ask again and again."""
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
@@ -75,28 +71,6 @@ def of_tenant(
         "laws_hold": not found,
         "laws": {law.name: "broken: " + found[law.name] if law.name in found else "holds" for law in LAWS},
     }
-
-
-class Watched:
-    """The status of tenants, for those who ask for it again and again; of one thread at a time."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal: Final = journal
-        self._looked: Final[dict[str, tuple[int, str, int, dict[str, str]]]] = {}
-        """Of each tenant: when its laws were looked at, in which tables, at which position, and which were broken."""
-
-    def of(self, books: Books) -> Standing:
-        """The status as ``of_tenant`` tells it. The laws are those of ``laws_at``, a minute old or less.
-
-        Raises JournalError, StoreError.
-        """
-        cut = books.cut(None)
-        looked_ms, tables, position, broken = self._looked.get(books.tenant, (0, "", 0, {}))
-        if now_ms() - looked_ms > LOOK_MS or tables != books.tables:
-            looked_ms, position = now_ms(), cut.position
-            broken = broken_laws(books, books.tenant, cut)
-            self._looked[books.tenant] = looked_ms, books.tables, position, broken
-        return of_tenant(self._journal, books, books.tenant, cut, broken) | {"laws_at": position}
 
 
 def _parked(store: Queried, tenant: str, position: int) -> int:

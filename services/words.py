@@ -70,6 +70,10 @@ _CHINESE: Final = {
     "who": "谁",
     "what": "内容",
     # sentences
+    "The laws of the ledger hold.": "账目恒等式均成立。",
+    "The laws of the ledger do not hold ({laws}): trust no number before salestream verify.": (
+        "账目恒等式不成立（{laws}）：在 salestream verify 之前请勿采信任何数值。"
+    ),
     "Destroy what is personal about {subjects}? This cannot be undone.": "销毁 {subjects} 的个人数据？此操作无法撤销。",
     "{subject} was erased before, at {erased}": "{subject} 此前已于 {erased} 抹除",
     "Nothing was sealed about it: is the id right?": "没有关于它的密封数据：编号是否正确？",

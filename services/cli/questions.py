@@ -11,6 +11,7 @@ from services.meanings import meaning
 
 if TYPE_CHECKING:
     from projections.question import Question
+    from services.books import Books
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -96,15 +97,13 @@ def kpi(session: Session, /, as_csv: bool, **told: Any) -> None:
     asked = question_of(told)
     with session.books() as books:
         answer = books.ask(asked)
-    if session.json:
-        session.tell(answer)
-    elif as_csv:
-        from services.export.formats import FORMATS
-        from services.export.tabular import answer_table
+        if as_csv:
+            from services.export.formats import FORMATS
+            from services.export.tabular import answer_table
 
-        FORMATS["csv"].write(answer_table(asked, answer), click.get_binary_stream("stdout"))
-    else:
-        _answer(session, answer, asked)
+            FORMATS["csv"].write(answer_table(asked, answer), click.get_binary_stream("stdout"))
+        else:
+            _tell(session, answer, asked, books, _answer)
 
 
 @click.command(short_help="Explain one number down to its events.")
@@ -120,11 +119,7 @@ def explain(session: Session, /, **told: Any) -> None:
 
     asked = question_of(told)
     with session.books() as books:
-        receipt = receipt_of(books, asked)
-    if session.json:
-        session.tell(receipt)
-    else:
-        _receipt(session, receipt, asked)
+        _tell(session, receipt_of(books, asked), asked, books, _receipt)
 
 
 @click.command(short_help="Why a number changed between two moments of knowing.")
@@ -149,11 +144,7 @@ def changes(session: Session, /, known_from: str, known_to: str | None, **told: 
     _text(known_from, "--known-from"), _text(known_to, "--known-to")
     asked = question_of(told)
     with session.books() as books:
-        found = changes_of(books, asked, known_from, known_to)
-    if session.json:
-        session.tell(found)
-    else:
-        _changes(session, found, asked)
+        _tell(session, changes_of(books, asked, known_from, known_to), asked, books, _changes)
 
 
 @click.command(short_help="Everything known about one deal, lead or customer.")
@@ -203,6 +194,27 @@ def _kinds() -> list[str]:
     from events.vocabulary import EVENTS
 
     return list(dict.fromkeys(event.KIND for event in EVENTS))
+
+
+def _tell(
+    session: Session, told: dict[str, Any], asked: "Question", books: "Books",
+    say: Callable[[Session, dict[str, Any], "Question"], None],
+) -> None:  # fmt: skip
+    """What was found, and whether the laws of the ledger hold; people need not wait for that to read on."""
+    from services.laws import Laws
+
+    if session.json:
+        session.tell(told | {"laws": Laws().known(books).told()})
+        return
+    say(session, told, asked)
+    laws = Laws().known(books).told()
+    if not laws["position"]:
+        return  # there are no lines that could break them
+    if laws["hold"]:
+        session.say(session.t("The laws of the ledger hold."))
+    else:
+        sentence = session.t("The laws of the ledger do not hold ({laws}): trust no number before salestream verify.")
+        session.say(sentence.format(laws=", ".join(laws["broken"])))
 
 
 def _answer(session: Session, answer: dict[str, Any], asked: "Question") -> None:

@@ -5,6 +5,7 @@ from typing import Final, Literal
 from projections.question import Question
 from services.books import Books
 from services.export.tabular import Tabular, answer_table, ledger_table, receipt_table
+from services.laws import Laws
 from services.receipt import explain
 
 What = Literal["answer", "receipt", "ledger"]
@@ -17,9 +18,10 @@ _LINE: Final = (
 
 def exported(books: Books, question: Question, what: What) -> Tabular:
     """The table of a question. Raises BadQuestion; of a receipt or a ledger also where it names not one cell."""
+    laws = {"laws": Laws().known(books).told()}
     if what == "answer":
-        return answer_table(question, books.ask(question))
-    receipt = explain(books, question)
+        return answer_table(question, books.ask(question) | laws)
+    receipt = explain(books, question) | laws
     if what == "receipt":
         return receipt_table(question, receipt)
     counted = [event["position"] for event in receipt["events"] if event["role"] == "counted"]

@@ -114,7 +114,7 @@ def ledger_table(question: Question, receipt: dict[str, Any], lines: Iterable[tu
 
 def _about(answer: dict[str, Any]) -> dict[str, Any]:
     """Everything that an answer says beside its rows."""
-    names = ("kpi", "variant", "unit", "currency", "question", "definition", "cut")
+    names = ("kpi", "variant", "unit", "currency", "question", "definition", "cut", "laws")
     return {name: answer[name] for name in names if answer.get(name) is not None}
 
 

@@ -18,7 +18,7 @@ from services.gateway.rate import Rates
 from services.gateway.reader import Reader
 from services.journal.port import Journal
 from services.keys.port import Scope
-from services.status import Watched
+from services.laws import Laws
 from services.trail import Audit
 from services.wallboard.stream import Screens
 
@@ -47,8 +47,8 @@ class Gateway(msgspec.Struct, frozen=True):
     """Who asks the books; None where there is no store."""
     checker: Reader | None = None
     """Reads beside ``reader``, for who looks at the laws of the books, which takes long."""
-    watched: Watched | None = None
-    """What the status of the books is told by; None where there is no store."""
+    laws: Laws = msgspec.field(default_factory=Laws)
+    """Whether the laws of the books hold."""
     receiver: Receiver | None = None
     """Who takes in what CRMs push; None where there is no store."""
     screens: Screens | None = None

@@ -22,6 +22,7 @@ from services.gateway.representation import MEDIA, PAGING, chosen, page_of, rece
 from services.journal.port import JournalError
 from services.meanings import meaning
 from services.receipt import explain, history
+from services.status import of_tenant
 from services.store.port import StoreError
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -73,12 +74,12 @@ async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
 
     def work(books: Books) -> Response:
         """Answered, unless the caller has what stands at the cut already."""
-        position = books.cut(asked.as_of).position
-        tag = f'W/"{position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}"'
+        position, laws = books.cut(asked.as_of).position, gateway.laws.known(books).told()
+        tag = f'W/"{position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}-{"-".join(laws["broken"])}"'
         headers = {"ETag": tag, CUT: str(position)}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
-        return sent(request, asked, books.ask(asked), page, media, headers)
+        return sent(request, asked, books.ask(asked) | {"laws": laws}, page, media, headers)
 
     return await read(gateway, caller, work)
 
@@ -88,7 +89,7 @@ async def receipt(gateway: Gateway, caller: Caller, request: Request) -> Respons
     asked, media = _question(request, told(request, _QUESTION)), chosen(request)
 
     def work(books: Books) -> Response:
-        found = explain(books, asked)
+        found = explain(books, asked) | {"laws": gateway.laws.known(books).told()}
         return receipt_sent(asked, found, media, {CUT: str(found["cut"]["position"])})
 
     return await read(gateway, caller, work)
@@ -101,7 +102,12 @@ async def changed(gateway: Gateway, caller: Caller, request: Request) -> Respons
     if known_from is None:
         raise refused(BadQuestion("known_from", "is missing; allowed: a recorded time, or a position of the journal"))
     asked = _question(request, asked_for)
-    return await read(gateway, caller, lambda books: _json(changes(books, asked, known_from, known_to)))
+
+    def work(books: Books) -> Response:
+        found = changes(books, asked, known_from, known_to)
+        return _json(found | {"laws": gateway.laws.known(books).told()})
+
+    return await read(gateway, caller, work)
 
 
 async def story(gateway: Gateway, caller: Caller, request: Request) -> Response:
@@ -118,8 +124,13 @@ async def story(gateway: Gateway, caller: Caller, request: Request) -> Response:
 async def status(gateway: Gateway, caller: Caller, request: Request) -> Response:
     """How far the books of the caller's tenant are, and whether they can be trusted."""
     told(request, {})
-    watched = gateway.watched
-    return await _asked(gateway.checker, caller, lambda books: _json(watched.of(books) if watched is not None else {}))
+
+    def work(books: Books) -> Response:
+        look = gateway.laws.known(books)
+        standing = of_tenant(gateway.journal, books, books.tenant, books.cut(None), look.broken)
+        return _json(standing | {"laws_at": look.position})
+
+    return await _asked(gateway.checker, caller, work)
 
 
 async def read(gateway: Gateway, caller: Caller, work: Callable[[Books], Response]) -> Response:
@@ -245,7 +256,7 @@ ROUTES: Final = (
         method="GET", path="/api/status", scope="read", handler=status,
         summary="Whether the books can be trusted",
         description="Positions of journal and ledger; told = accepted + duplicates + refused, accepted = applied + "
-        "parked; each law of the ledger, as it was at `laws_at`, a minute ago or less.",
+        "parked; each law of the ledger, as it was at `laws_at`, two minutes ago or less.",
         responses=answers("The status."), parameters=parameters({}),
     ),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 from services.clock import now_ms
 from services.connectors.receive import Receiver
@@ -19,9 +19,9 @@ from services.gateway.reader import Reader
 from services.ingest import Ingest
 from services.journal.port import Journal
 from services.keys.port import KeyStore
+from services.laws import Laws
 from services.news import Recent
 from services.settings import Settings
-from services.status import Watched
 from services.store.beside import Beside
 from services.store.clickhouse import ClickHouseStore
 from services.store.open import open_store
@@ -122,6 +122,7 @@ def _with_audit(
     receiver = Receiver(journal, stores.asked, ingest, settings, now=now_ms) if stores else None
     for (system, tenant), digest in receiver.mappings.items() if receiver is not None else ():
         _note_mapping(audit, tenant, system, digest)
+    laws = Laws(readers[stores.checked].soon if stores else None)
     metrics = Metrics(follower.behind if follower is not None else None)
     batcher = Batcher(ingest, metrics.committed)
     gateway = Gateway(
@@ -137,11 +138,9 @@ def _with_audit(
         audit=audit,
         reader=readers[stores.asked] if stores else None,
         checker=readers[stores.checked] if stores else None,
-        watched=Watched(journal) if stores else None,
+        laws=laws,
         receiver=receiver,
-        screens=_screens(settings, journal, readers[stores.watched], readers[stores.checked], boards, follower, clock)
-        if stores
-        else None,
+        screens=_screens(settings, journal, readers[stores.watched], laws, boards, follower, clock) if stores else None,
         past=past,
     )
     try:
@@ -153,7 +152,7 @@ def _with_audit(
 
 
 def _screens(
-    settings: Settings, journal: Journal, reader: Reader, checker: Reader, boards: dict[str, Board],
+    settings: Settings, journal: Journal, reader: Reader, laws: Laws, boards: dict[str, Board],
     follower: Follower | None, clock: Clock | None = None,
 ) -> Screens:  # fmt: skip
     def posted(tenant: str | None) -> int | None:
@@ -161,7 +160,7 @@ def _screens(
 
     @cache
     def health(tenant: str | None) -> Health:
-        return Pulse(journal, tenant or settings.tenant, partial(checker.soon, tenant))
+        return Pulse(journal, tenant or settings.tenant, laws)
 
     asking = Asking(reader, clock, posted if follower is not None else None, health)
     screens = Screens(asking, boards, style(settings))

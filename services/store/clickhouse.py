@@ -21,6 +21,7 @@ from msgspec.structs import astuple
 from events.envelope import Entry
 from projections.ledger import Key, Line
 from services.journal.port import Cut
+from services.store.binding import bound
 from services.store.columns import checkpoint_table, history_table, postings_table
 from services.store.port import Applied, StoreError
 from services.store.sets import LEDGER, SCRATCH, Sets
@@ -105,7 +106,8 @@ class ClickHouseStore:
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         try:
-            rows = self._client.query(self._named(sql), parameters=dict(parameters)).result_rows
+            told = {name: bound(value) for name, value in parameters.items()}
+            rows = self._client.query(self._named(sql), parameters=told).result_rows
             return [tuple(row) for row in rows]
         except ClickHouseError as error:
             raise StoreError(f"the store could not answer: {first_line(error)}; {self.advice}") from error

@@ -54,6 +54,7 @@ def test_rows_have_their_types(books: Notebook) -> None:
     assert answer.value == Decimal("11500.00")
     assert answer.arrow().to_pylist() == answer.rows
     assert answer.told["cut"]["position"] == 5
+    assert answer.told["laws"] == {"hold": True, "position": 5, "broken": []}
     assert books.kpi("win_rate/created", as_of="4").told["question"]["as_of"] == "4"
 
 

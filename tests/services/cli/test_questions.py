@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
 from services.cli.session import Session
+from services.settings import Settings
+from services.workspace import Workspace
 from tests.services.cli.conftest import SEPTEMBER, Run, event, lines
 
 
@@ -51,6 +54,22 @@ def test_a_table_for_people(told: Run) -> None:
         "",
     ]
     assert "As known at position 4, recorded 2026-09-30T10:00:00Z." in told("kpi", "bookings", "--as-of", "4").out
+
+
+def test_every_answer_says_whether_the_laws_hold(told: Run, folder: Path) -> None:
+    asked = [("kpi", "bookings"), ("explain", "bookings"), ("changes", "bookings", "--known-from", "2")]
+    hold = {"hold": True, "position": 5, "broken": []}
+    for question in asked:
+        assert told(*question, "--json").json["laws"] == hold
+        assert told(*question).out.endswith("\nThe laws of the ledger hold.\n")
+    with Workspace(Settings(data=folder)) as workspace:
+        workspace.store._command("ALTER TABLE postings DELETE WHERE measure = 'won' SETTINGS mutations_sync = 2", {})
+    for question in asked:
+        broken = told(*question, "--json").json["laws"]
+        assert not broken["hold"]
+        assert "lines_are_all_there" in broken["broken"]
+        assert "do not hold (" in told(*question).out.splitlines()[-1]
+        assert "账目恒等式不成立" in told("--lang", "zh", *question).out.splitlines()[-1]
 
 
 def test_a_duration_behind_minutes_is_shown_in_minutes(run: Run) -> None:

@@ -1,6 +1,6 @@
 """Live frames: made from the lines that were posted last, they are what a frame made anew is."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from datetime import date
 from decimal import Decimal
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from events.envelope import to_text
 from services.books import Books
 from services.clock import now_ms
+from services.laws import Laws, Look, Looking
 from services.settings import Settings
 from services.simulator.company import Company
-from services.store.port import StoreError
 from services.wallboard.board import Boards, board
 from services.wallboard.frame import Framer
 from services.wallboard.pulse import Pulse
@@ -87,10 +87,11 @@ def test_it_is_what_a_frame_made_anew_is(workspace: Workspace, company: list[dic
 
 def test_a_broken_law_is_on_the_badge(workspace: Workspace) -> None:
     def badge() -> dict[str, Any]:
-        pulse = Pulse(workspace.journal, "default")
+        laws, of = Laws(), books(workspace, live=False)
+        laws.look(of)
+        pulse = Pulse(workspace.journal, "default", laws)
         made = [
-            Framer(Boards().all[name], Style()).frame(books(workspace, live=False), None, lambda cut: 0, pulse)
-            for name in ("health", "sales")
+            Framer(Boards().all[name], Style()).frame(of, None, lambda cut: 0, pulse) for name in ("health", "sales")
         ]
         assert made[0]["health"] == made[1]["health"], "what one board has found all know"
         found: dict[str, Any] = made[1]["health"]
@@ -102,25 +103,19 @@ def test_a_broken_law_is_on_the_badge(workspace: Workspace) -> None:
     assert badge() == {"holds": False, "lag": 0}
 
 
-def test_who_looks_at_the_laws_does_not_keep_frames_waiting(
-    workspace: Workspace, caplog: pytest.LogCaptureFixture
-) -> None:
-    of, looks, begun = books(workspace, live=False), list[Callable[[Books], None]](), Future[None]()
+def test_who_looks_at_the_laws_does_not_keep_frames_waiting(workspace: Workspace) -> None:
+    of, looks, begun = books(workspace, live=False), list[Looking](), Future[Look]()
 
-    def aside(look: Callable[[Books], None]) -> Future[None]:
+    def aside(tenant: str, look: Looking) -> Future[Look]:
         looks.append(look)
         return begun
 
-    pulse, framer = Pulse(workspace.journal, "default", aside), Framer(Boards().all["sales"], Style())
+    pulse, framer = Pulse(workspace.journal, "default", Laws(aside)), Framer(Boards().all["sales"], Style())
 
     def badge() -> Any:
         return framer.frame(of, None, lambda cut: 0, pulse)["health"]
 
     assert [badge(), badge()] == [{"holds": None, "lag": 0, "latest": None}] * 2
-    begun.set_exception(StoreError("the engine is away"))
-    assert [record.message for record in caplog.records] == [
-        "the laws of the ledger could not be looked at: the engine is away"
-    ]
     (look,) = looks
     look(of)
     assert badge()["holds"] is True
