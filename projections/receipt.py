@@ -60,8 +60,8 @@ class Receipts:
         self._belonging = self._question is not question
         """Whether it is about reps by where they belong."""
 
-    def evidence(self, period: Period, cell: Cell, left_out: bool = True) -> Evidence:
-        """Everything that one cell rests on; and what might have counted but does not, unless that is not asked for."""
+    def evidence(self, period: Period, cell: Cell, whole: bool = True) -> Evidence:
+        """Everything that one cell rests on, and what might have counted but does not; or contributions alone."""
         found = Evidence()
         for part in self._question.kpi.parts:
             if part.special == "rep_days":
@@ -69,9 +69,9 @@ class Receipts:
             elif part.special == "target":
                 self._target(period, cell, found)
             elif part.special in ("actual", "last_year", "last_year_so_far"):
-                self._measured(part, period, cell, found, left_out)
+                self._measured(part, period, cell, found, whole)
         for parts in listed_together(part for part in self._question.kpi.parts if part.source is not None):
-            self._parts(parts, self._asker.window(parts[0], period), cell, found, left_out)
+            self._parts(parts, self._asker.window(parts[0], period), cell, found, whole)
         if any(name in _REP_DIMS for name in [*self._question.by, *(name for name, _ in self._question.where)]):
             found.definitions.add("rep")
         if self._belonging:
@@ -80,11 +80,10 @@ class Receipts:
             found.entities |= {("rep", rep) for rep in reps if rep}
         return found
 
-    def _parts(self, parts: Sequence[Part], window: Span, cell: Cell, found: Evidence, left_out: bool) -> None:
+    def _parts(self, parts: Sequence[Part], window: Span, cell: Cell, found: Evidence, whole: bool) -> None:
         part, source = parts[0], parts[0].source
         assert source is not None
         rows = self._rows(self._planner.evidence(parts, window, cell, self._since))
-        entities, customers = {row[2] for row in rows}, {row[3] for row in rows if row[3]}
         counted: set[str] = set()
         for row in rows:
             event, book, entity, subject, currency, unrated_ms = row[:6]
@@ -101,14 +100,17 @@ class Receipts:
             if part.unit == "money" and currency != self._planner.currency:
                 found.definitions.add("rates")
             found.entities.add((book, entity))
+        if not whole:
+            return
         found.measures |= set(source.measures)
         if part.weighted or "{ranks:" in source.sql(()):
             found.definitions.add("pipeline")
         if source.related:
+            entities, customers = {row[2] for row in rows}, {row[3] for row in rows if row[3]}
             told = {"entities": sorted(entities), "customers": sorted(customers)}
             related = Select(source.related, self._planner.base | told)
             found.entities |= {(book, entity) for book, entity in self._rows(related)}
-        for which, reason in source.excluded if left_out else ():
+        for which, reason in source.excluded:
             for event, book, entity in self._rows(self._planner.left_out(source, which, window, cell)):
                 if event not in found.contributions:
                     found.left_out[event] = (book, entity), reason
@@ -122,10 +124,10 @@ class Receipts:
                 if kpi.unit == "money" and each.currency != goals.currency:
                     found.definitions.add("rates")
 
-    def _measured(self, part: Part, period: Period, cell: Cell, found: Evidence, left_out: bool) -> None:
+    def _measured(self, part: Part, period: Period, cell: Cell, found: Evidence, whole: bool) -> None:
         """The receipt of the KPI that a target is set for: as one part where it adds up, else with its own parts."""
         inner, place, when = self._asker.goals(self._question).measured(part.special, period, cell)
-        of_it = Receipts(self._run, self._asker, inner).evidence(when, place, left_out)
+        of_it = Receipts(self._run, self._asker, inner).evidence(when, place, whole)
         for event, told in of_it.contributions.items():
             if inner.kpi.adds_up:
                 nothing: dict[str, Value] = {each.name: Fraction(0) for each in inner.kpi.parts}

@@ -256,7 +256,7 @@ ROUTES: Final = (
         method="GET", path="/api/status", scope="read", handler=status,
         summary="Whether the books can be trusted",
         description="Positions of journal and ledger; told = accepted + duplicates + refused, accepted = applied + "
-        "parked; each law of the ledger, as it was at `laws_at`, two minutes ago or less.",
+        "parked; each law of the ledger, as it was at `laws_at`, lately.",
         responses=answers("The status."), parameters=parameters({}),
     ),
 )  # fmt: skip
