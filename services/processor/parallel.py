@@ -7,6 +7,7 @@ changes nothing about its lines, so the ledger is the same to the bit however ma
 
 import multiprocessing
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,8 @@ PAUSE_S: Final = 1.0
 """So long may what is posted wait for more before it is written."""
 NICENESS: Final = 10
 """Of helpers that give way: a core that is wanted goes nearly all to who wants it."""
+REST: Final = 1.0
+"""Who gives way rests after a block for this share of the time it took to write: the engine is one for all."""
 
 
 class HelperFailed(Exception):
@@ -100,12 +103,14 @@ class ParallelPoster(Closing):
         self._written = 0
         """Blocks."""
         self._closing = False
+        self._rest = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writing")
         self._writing = self._thread.submit(self._write_all)
 
     def give_way(self) -> None:
-        """Let the helpers work where nobody else needs a core."""
+        """Let the helpers work where nobody else needs a core, and the engine answer others between two blocks."""
         self._crew.lower(NICENESS)
+        self._rest = REST
 
     def feed(self, at_least: int = 1) -> None:
         """Hand what the journal has gained to the helpers, once that is ``at_least`` so many events."""
@@ -158,7 +163,9 @@ class ParallelPoster(Closing):
         cut, events = block.cut, block.events
         if cut is None:
             return
+        start = time.monotonic()
         self._store.write_tables(self._tenant, *block.emptied(), cut)
+        time.sleep(self._rest * (time.monotonic() - start))
         self._written += 1
         if self._written == MANY:
             self._store.merge()
