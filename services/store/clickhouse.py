@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
@@ -96,6 +97,8 @@ class ClickHouseStore:
         """How many lines were written, likewise."""
         self._exchanges = 0
         """How often sets of tables were exchanged; odd while they are."""
+        self._second: Client | None = None
+        """The connection of other sets of tables."""
         self._origin = self
         """Who exchanges sets, where this one only has a connection of its own."""
         self._sets: Final = self._make_sets()
@@ -275,7 +278,7 @@ class ClickHouseStore:
             yield self
             return
         other = copy(self)
-        other._client = self.connect()
+        other._client, other._second = self.connect(), None
         try:
             yield other
         finally:
@@ -288,7 +291,12 @@ class ClickHouseStore:
         return None if slot is None else self._with_tables(slot)
 
     def _with_tables(self, suffix: str) -> "ClickHouseStore":
-        return ClickHouseStore(self._client, suffix)
+        """Another set, over a connection of its own: nobody waits here for what is written there."""
+        if self._second is None and self.connect is not None:
+            self._second = self.connect()
+        store = ClickHouseStore(self._second or self._client, suffix)
+        store.connect = self.connect
+        return store
 
     def drop_beside(self) -> None:
         """Drop the tables of a rebuild that was given up. The set that was live before stays."""
@@ -332,8 +340,10 @@ class ClickHouseStore:
 
     def tidy(self) -> None:
         """Merge what a long stretch of writing left in many pieces: questions read one piece faster."""
-        for table in ("postings", "history"):
-            self._command(f"OPTIMIZE TABLE {{{table}}} FINAL", {})
+        with self.apart() as other, ThreadPoolExecutor(1) as aside:
+            history = aside.submit(other._command, "OPTIMIZE TABLE {history} FINAL", {})
+            self._command("OPTIMIZE TABLE {postings} FINAL", {})
+            history.result()
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk by table."""
@@ -345,7 +355,8 @@ class ClickHouseStore:
         return {str(table): int(size) for table, size in rows}
 
     def close(self) -> None:
-        self._client.close()
+        for client in filter(None, (self._second, self._client)):
+            client.close()
 
     def _command(self, sql: str, parameters: Mapping[str, Any]) -> None:
         try:
