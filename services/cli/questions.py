@@ -309,7 +309,11 @@ def _definition(session: Session, answer: dict[str, Any], asked: "Question") -> 
 
 def _cut(session: Session, cut: dict[str, Any]) -> str:
     if not cut["position"]:
-        return session.t("Nothing was told yet.")
+        sentence = session.t(
+            "Nothing was told to tenant {tenant} of {data} yet: tell it by salestream ingest, or name other books by "
+            "--data and --tenant."
+        )
+        return sentence.format(tenant=session.settings.tenant, data=session.settings.data)
     sentence = session.t("As known at position {position}, recorded {recorded}.")
     return sentence.format(
         position=f"{cut['position']:,}", recorded=cut["recorded"] and session.moment(cut["recorded"])

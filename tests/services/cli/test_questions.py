@@ -121,7 +121,7 @@ def test_csv_is_plain_and_computes_nothing(told: Run) -> None:
     ]
 
 
-def test_an_empty_folder_has_zeros_and_nulls_with_reasons(run: Run) -> None:
+def test_an_empty_folder_has_zeros_and_nulls_with_reasons(run: Run, folder: Path) -> None:
     for kpi in ("bookings", "open_deals", "clv", "sales_cycle_days/median", "nps", "touchpoints_per_rep_day"):
         answer = run("kpi", kpi, "--json").json
         (row,) = answer["rows"]
@@ -130,7 +130,8 @@ def test_an_empty_folder_has_zeros_and_nulls_with_reasons(run: Run) -> None:
 
     out = run("kpi", "win_rate").out
     assert "nothing to divide by" in out
-    assert out.endswith("Nothing was told yet.\n")
+    assert f"Nothing was told to tenant default of {folder} yet: tell it by salestream ingest" in out
+    assert "Nothing was told to tenant acme of" in run("kpi", "win_rate", "--tenant", "acme").out
 
 
 def test_reasons_are_in_words(told: Run) -> None:
