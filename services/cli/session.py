@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from services.cli.helping import Spoken
 from services.cli.noted import noted
 from services.words import in_chinese
 
@@ -50,6 +51,13 @@ class PipeClosed(Exception):
 
 class Verbs(click.Group):
     """Verbs in the order in which they were added; what is none of them is refused with those that are."""
+
+    context_class = Spoken
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        cmd.context_class = Spoken
+        cmd.short_help = cmd.short_help or (cmd.help and cmd.help.partition(".")[0] + ".")
+        super().add_command(cmd, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -164,6 +172,14 @@ class Session:
         if self.lang is None:
             _ = self.settings
         return in_chinese(text) if self.lang == "zh" else text
+
+    def sentence(self, english: str) -> str:
+        """A sentence that says what is wrong, in the language of the person."""
+        if self.lang != "zh":
+            return english
+        from services.sentences import sentence
+
+        return sentence(english)
 
     def say(self, text: str = "") -> None:
         """A line for people."""

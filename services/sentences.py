@@ -1,0 +1,108 @@
+"""The Chinese of help and of what goes wrong, by its English.
+
+Code says what is wrong in English, and where a person reads it the sentence is looked up here. The catalogue is the
+gettext files in the folder zh: an English text or template, ``{name} exists already; name another file``, and its
+Chinese. What a template leaves open is kept as it is, unless it is a sentence of the catalogue itself, as in
+``--where {error}``. A sentence that nobody has translated is shown in English.
+
+The files are read when the first sentence is asked for, so whoever reads English never pays for them.
+"""
+
+import re
+from ast import literal_eval
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Final
+
+_FOLDER: Final = Path(__file__).parent / "zh"
+_OPEN: Final = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_PLACE: Final = re.compile(r"([^\s'\"]+) (.+)", re.DOTALL)
+_DEEPEST: Final = 8
+"""Sentences in sentences."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A sentence with places that are left open, and its Chinese."""
+
+    english: str
+    chinese: str
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What must be there, the longest first."""
+        return tuple(sorted((each for each in _OPEN.split(self.english)[::2] if each), key=len, reverse=True))
+
+    @cached_property
+    def length(self) -> int:
+        """How much of it is words: of several that fit, the one that says most is meant."""
+        return sum(map(len, self.words))
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        pieces = _OPEN.split(self.english)
+        made = [f"(?P<{each}>.+?)" if place % 2 else re.escape(each) for place, each in enumerate(pieces)]
+        return re.compile("".join(made), re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Whole sentences, and templates from the most to the least telling."""
+
+    whole: dict[str, str]
+    templates: tuple[Template, ...]
+
+    def find(self, text: str, depth: int = 0) -> str | None:
+        """The Chinese of a text; None where it is not known."""
+        if text in self.whole:
+            return self.whole[text]
+        if depth == _DEEPEST:
+            return None
+        for template in self.templates:
+            if all(words in text for words in template.words) and (found := template.pattern.fullmatch(text)):
+                parts = {name: self.find(part, depth + 1) or part for name, part in found.groupdict().items()}
+                return _OPEN.sub(lambda name: parts.get(name[1], name[0]), template.chinese)  # noqa: B023
+        return self._placed(text, depth)
+
+    def _placed(self, text: str, depth: int) -> str | None:
+        """A place and what is wrong there: ``limit is out of range``, ``tile 3: by is missing``."""
+        found = _PLACE.fullmatch(text)
+        problem = found and self.find(found[2], depth + 1)
+        if found and problem:
+            return f"{found[1]} {problem}" if found[1][-1] != ":" else f"{found[1][:-1]}：{problem}"
+        place, colon, rest = text.partition(": ")
+        problem = self.find(rest, depth + 1) if colon and " " in place else None
+        return f"{self.find(place, depth + 1) or place}：{problem}" if problem else None
+
+
+def sentence(english: str) -> str:
+    """The Chinese of what is wrong, or of a text of the help; the English where it is not known."""
+    text = " ".join(english.split())
+    return catalogue().find(text) or text
+
+
+@cache
+def catalogue() -> Catalogue:
+    """All that is known, read once."""
+    known = {english: chinese for file in sorted(_FOLDER.glob("*.po")) for english, chinese in entries(file)}
+    templates = [Template(english, chinese) for english, chinese in known.items() if _OPEN.search(english)]
+    whole = {english: chinese for english, chinese in known.items() if not _OPEN.search(english)}
+    return Catalogue(whole, tuple(sorted(templates, key=lambda each: each.length, reverse=True)))
+
+
+def entries(file: Path) -> Iterator[tuple[str, str]]:
+    """Each msgid of a gettext file with its msgstr; comments are passed over."""
+    told: dict[str, str] = {}
+    name = ""
+    for line in file.read_text("utf-8").splitlines():
+        if line.startswith('"'):
+            told[name] += literal_eval(line)
+        elif line.startswith("msg"):
+            if line.startswith("msgid") and told:
+                yield told["msgid"], told["msgstr"]
+            name, _, text = line.partition(" ")
+            told[name] = literal_eval(text)
+    if told:
+        yield told["msgid"], told["msgstr"]
