@@ -18,14 +18,15 @@ from typing import Final
 
 _FOLDER: Final = Path(__file__).parent / "zh"
 _OPEN: Final = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
-_PLACE: Final = re.compile(r"([^\s'\"]+) (.+)", re.DOTALL)
+_FIELD: Final = re.compile(r"[\w.<>/#:\[\]+-]+")
+_QUOTED: Final = r"'[^']*'|\"[^\"]*\""
 _DEEPEST: Final = 8
 """Sentences in sentences."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with places that are left open, and its Chinese."""
+    """A sentence with places that are left open, and its Chinese. A place ``quoted`` is one text in quotes."""
 
     english: str
     chinese: str
@@ -35,16 +36,20 @@ class Template:
         """What must be there, the longest first."""
         return tuple(sorted((each for each in _OPEN.split(self.english)[::2] if each), key=len, reverse=True))
 
-    @cached_property
-    def length(self) -> int:
-        """How much of it is words: of several that fit, the one that says most is meant."""
-        return sum(map(len, self.words))
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Of several that fit, one is meant that begins with words of its own, then the one that has most of them."""
+        return not _OPEN.match(self.english), sum(map(len, self.words))
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         pieces = _OPEN.split(self.english)
-        made = [f"(?P<{each}>.+?)" if place % 2 else re.escape(each) for place, each in enumerate(pieces)]
+        made = [_group(each) if place % 2 else re.escape(each) for place, each in enumerate(pieces)]
         return re.compile("".join(made), re.DOTALL)
+
+
+def _group(name: str) -> str:
+    return f"(?P<{name}>{_QUOTED if name == 'quoted' else '.+?'})"
 
 
 @dataclass(frozen=True)
@@ -56,25 +61,34 @@ class Catalogue:
 
     def find(self, text: str, depth: int = 0) -> str | None:
         """The Chinese of a text; None where it is not known."""
-        if text in self.whole:
-            return self.whole[text]
         if depth == _DEEPEST:
             return None
+        return self._said(text, depth) or self._placed(text, depth) or self._joined(text, depth)
+
+    def _said(self, text: str, depth: int) -> str | None:
+        """A text that is in the catalogue as it stands, or fits a template of it."""
+        if found := self.whole.get(text) or (" " in text and self.whole.get(text.lower())):
+            return found
         for template in self.templates:
-            if all(words in text for words in template.words) and (found := template.pattern.fullmatch(text)):
-                parts = {name: self.find(part, depth + 1) or part for name, part in found.groupdict().items()}
+            if all(words in text for words in template.words) and (filled := template.pattern.fullmatch(text)):
+                parts = {name: self.find(part, depth + 1) or part for name, part in filled.groupdict().items()}
                 return _OPEN.sub(lambda name: parts.get(name[1], name[0]), template.chinese)  # noqa: B023
-        return self._placed(text, depth)
+        return None
 
     def _placed(self, text: str, depth: int) -> str | None:
-        """A place and what is wrong there: ``limit is out of range``, ``tile 3: by is missing``."""
-        found = _PLACE.fullmatch(text)
-        problem = found and self.find(found[2], depth + 1)
-        if found and problem:
-            return f"{found[1]} {problem}" if found[1][-1] != ":" else f"{found[1][:-1]}：{problem}"
+        """A field, and what is wrong with it: ``data.amount is negative``."""
+        field, _, rest = text.partition(" ")
+        problem = self._said(rest, depth) if _FIELD.fullmatch(field) else None
+        return f"{field} {problem}" if problem else None
+
+    def _joined(self, text: str, depth: int) -> str | None:
+        """Two sentences in one: ``tile 3: by is missing``, or what is wrong and what is allowed."""
         place, colon, rest = text.partition(": ")
-        problem = self.find(rest, depth + 1) if colon and " " in place else None
-        return f"{self.find(place, depth + 1) or place}：{problem}" if problem else None
+        if colon and ";" not in place and (problem := self.find(rest, depth + 1)):
+            return f"{self.find(place, depth + 1) or place}：{problem}"
+        problem, mark, allowed = text.partition("; allowed: ")
+        told = (self.find(problem, depth + 1), self.find(allowed, depth + 1)) if mark else (None, None)
+        return f"{told[0] or problem}；允许：{told[1] or allowed}" if any(told) else None
 
 
 def sentence(english: str) -> str:
@@ -87,9 +101,10 @@ def sentence(english: str) -> str:
 def catalogue() -> Catalogue:
     """All that is known, read once."""
     known = {english: chinese for file in sorted(_FOLDER.glob("*.po")) for english, chinese in entries(file)}
+    known.pop("", None)  # what a file says about itself
     templates = [Template(english, chinese) for english, chinese in known.items() if _OPEN.search(english)]
     whole = {english: chinese for english, chinese in known.items() if not _OPEN.search(english)}
-    return Catalogue(whole, tuple(sorted(templates, key=lambda each: each.length, reverse=True)))
+    return Catalogue(whole, tuple(sorted(templates, key=lambda each: each.rank, reverse=True)))
 
 
 def entries(file: Path) -> Iterator[tuple[str, str]]:

@@ -21,14 +21,14 @@ def language(args: Sequence[str]) -> str | None:
 
     Help and errors of usage are told before the options are known, and settings take long to be read.
     """
-    told = os.environ.get("SALESTREAM_LANG")
+    told = [os.environ.get("SALESTREAM_LANG", "")]
     for place, arg in enumerate(args):
         if arg == "--":
             break
         name, _, value = arg.partition("=")
         if name == "--lang":
-            told = value or "".join(args[place + 1 : place + 2])
-    return told if told in LANGUAGES else None
+            told.append(value or "".join(args[place + 1 : place + 2]))
+    return next((each for each in reversed(told) if each in LANGUAGES), None)
 
 
 class Spoken(click.Context):

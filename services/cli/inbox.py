@@ -52,7 +52,7 @@ def list_(session: Session, system: str | None, since: str | None, limit: int) -
         session.say(t("The inbox is empty."))
         return
     names = ("number", "received", "source", "events", "stand")
-    rows = [[*(str(each[name]) for name in names), "; ".join(each["unknown"])] for each in found]
+    rows = [[*(str(each[name]) for name in names), "; ".join(map(session.sentence, each["unknown"]))] for each in found]
     headings = [t(name) for name in ("number", "received", "source", "events", "stand", "unknown")]
     session.say(show.table(headings, rows, numbers=[0, 3, 4]))
 
@@ -80,7 +80,7 @@ def show_(session: Session, number: int, raw: bool) -> None:
         session.tell(found)
     else:
         for key, value in found.items():
-            text = "; ".join(value) if isinstance(value, list) else str(value)
+            text = "; ".join(map(session.sentence, value)) if isinstance(value, list) else str(value)
             session.say(f"{session.t(key)}: {show.printable(text or show.DASH)}")
 
 
@@ -183,7 +183,7 @@ def _for_people(session: Session, result: dict[str, Any], made: "Plan", dry_run:
         session.say(show.printable(json.dumps(event, ensure_ascii=False)))
     if made.unknown:
         session.say()
-        rows = [[reason, f"{count:,}"] for reason, count in made.unknown.items()]
+        rows = [[session.sentence(reason), f"{count:,}"] for reason, count in made.unknown.items()]
         session.say(show.table([t("tells nothing, for it"), t("times")], rows, numbers=[1]))
     for each in result["refused"]:
-        session.say(show.printable(f"{each['id']}: {each['reason']}"))
+        session.say(show.printable(f"{each['id']}: {session.sentence(each['reason'])}"))

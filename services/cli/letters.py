@@ -49,15 +49,13 @@ def list_(session: Session) -> None:
     if not found["refused"] and not found["parked"]:
         session.say(t("There are no dead letters."))
     if found["refused"]:
-        rows = [
-            [_or_dash(each[name]) for name in ("number", "recorded", "origin", "id", "reason")]
-            for each in found["refused"]
-        ]
+        said = [each | {"reason": session.sentence(each["reason"])} for each in found["refused"]]
         headings = [t(name) for name in ("number", "recorded", "origin", "id", "reason")]
+        rows = [[_or_dash(each[name]) for name in ("number", "recorded", "origin", "id", "reason")] for each in said]
         session.say(show.table(headings, rows, numbers=[0]))
     if found["parked"]:
         rows = [
-            [f"p{each['position']}", each["type"], each["entity"], each["id"], each["reason"]]
+            [f"p{each['position']}", each["type"], each["entity"], each["id"], session.sentence(each["reason"])]
             for each in found["parked"]
         ]
         session.say(show.table([t(name) for name in ("parked", "event", "entity", "id", "reason")], rows, numbers=[0]))
@@ -76,7 +74,7 @@ def show_(session: Session, which: str) -> None:
     if session.json:
         session.tell(found)
     else:
-        for key, value in found.items():
+        for key, value in (found | {"reason": session.sentence(found["reason"])}).items():
             session.say(f"{session.t(key)}: {show.printable(_or_dash(value))}")
 
 
@@ -112,7 +110,7 @@ def retry(session: Session, which: tuple[str, ...]) -> int:
         sentence = session.t("{retried} taken, {refused} still refused; {posted} posted, {parked} still parked")
         session.say(sentence.format(**result | {"refused": len(still)}))
         for each in still:
-            session.say(show.printable(f"{each['number']}: {each['reason']}"))
+            session.say(show.printable(f"{each['number']}: {session.sentence(each['reason'])}"))
     return SOME_REFUSED if still or waiting else FINE
 
 

@@ -54,7 +54,7 @@ def _verified(session: Session, result: dict[str, Any], digests: bool) -> None:
         for name in ("chain", "journal", "definitions", "ledger", "answers") if digests else ():
             session.say(f"{each['tenant']} {t(name)}: {each[name]}")
         if each["tampered"]:
-            session.say(each["tampered"])
+            session.say(session.sentence(each["tampered"]))
     session.say(t("The books are right.") if result["ok"] else t("The books are not right."))
 
 
