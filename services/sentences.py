@@ -36,10 +36,15 @@ class Template:
         """What must be there, the longest first."""
         return tuple(sorted((each for each in _OPEN.split(self.english)[::2] if each), key=len, reverse=True))
 
+    @cached_property
+    def begun(self) -> bool:
+        """Whether it begins with words of its own. Those that do are asked first."""
+        return _OPEN.match(self.english) is None
+
     @property
-    def rank(self) -> tuple[bool, int]:
-        """Of several that fit, one is meant that begins with words of its own, then the one that has most of them."""
-        return not _OPEN.match(self.english), sum(map(len, self.words))
+    def length(self) -> int:
+        """How much of it is words. Of several that fit, the one that says most is meant."""
+        return sum(map(len, self.words))
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -63,13 +68,23 @@ class Catalogue:
         """The Chinese of a text; None where it is not known."""
         if depth == _DEEPEST:
             return None
-        return self._said(text, depth) or self._placed(text, depth) or self._joined(text, depth)
+        return (
+            self._known(text)
+            or self._filled(text, depth, begun=True)
+            or self._placed(text, depth)
+            or self._filled(text, depth, begun=False)
+            or self._joined(text, depth)
+        )
 
-    def _said(self, text: str, depth: int) -> str | None:
-        """A text that is in the catalogue as it stands, or fits a template of it."""
-        if found := self.whole.get(text) or (" " in text and self.whole.get(text.lower())):
-            return found
+    def _known(self, text: str) -> str | None:
+        """A text that is in the catalogue as it stands; systems begin with a capital letter where we do not."""
+        return self.whole.get(text) or (self.whole.get(text.lower()) if " " in text else None)
+
+    def _filled(self, text: str, depth: int, *, begun: bool) -> str | None:
+        """A text that fits a template; ``begun``: one that begins with words of its own."""
         for template in self.templates:
+            if template.begun is not begun:
+                continue
             if all(words in text for words in template.words) and (filled := template.pattern.fullmatch(text)):
                 parts = {name: self.find(part, depth + 1) or part for name, part in filled.groupdict().items()}
                 return _OPEN.sub(lambda name: parts.get(name[1], name[0]), template.chinese)  # noqa: B023
@@ -78,7 +93,9 @@ class Catalogue:
     def _placed(self, text: str, depth: int) -> str | None:
         """A field, and what is wrong with it: ``data.amount is negative``."""
         field, _, rest = text.partition(" ")
-        problem = self._said(rest, depth) if _FIELD.fullmatch(field) else None
+        if not _FIELD.fullmatch(field):
+            return None
+        problem = self._known(rest) or self._filled(rest, depth, begun=True)
         return f"{field} {problem}" if problem else None
 
     def _joined(self, text: str, depth: int) -> str | None:
@@ -104,7 +121,7 @@ def catalogue() -> Catalogue:
     known.pop("", None)  # what a file says about itself
     templates = [Template(english, chinese) for english, chinese in known.items() if _OPEN.search(english)]
     whole = {english: chinese for english, chinese in known.items() if not _OPEN.search(english)}
-    return Catalogue(whole, tuple(sorted(templates, key=lambda each: each.rank, reverse=True)))
+    return Catalogue(whole, tuple(sorted(templates, key=lambda each: each.length, reverse=True)))
 
 
 def entries(file: Path) -> Iterator[tuple[str, str]]:

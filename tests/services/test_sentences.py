@@ -165,7 +165,8 @@ SMALL = Catalogue(
                 Template("{path} cannot be read: {error}; name another", "读不了 {path}：{error}；请另选"),
                 Template("is {quoted}", "为 {quoted}"),
             ),
-            key=lambda each: each.rank,
+            key=lambda each: each.length,
+            reverse=True,
         )
     ),
 )
