@@ -76,16 +76,16 @@ def _piece(node: ast.expr) -> str:
     return f"{quote}{{{_named(node)}}}{quote}"
 
 
-def _named(node: ast.AST) -> str:
+def _named(node: ast.expr) -> str:
     """A short name for what is filled in."""
     value = node.value if isinstance(node, ast.FormattedValue) else node
-    words = ast.unparse(value).lower() if isinstance(value, ast.AST) else ""
+    words = ast.unparse(value).lower()
     if isinstance(value, ast.Call) and words.startswith(("len(", "abs(")):
         return "n"
     if "join(" in words:
         return "names"
-    found = _NAME.findall(words)
-    return found[-1] if isinstance(value, (ast.Name, ast.Attribute)) and found else (found or ["x"])[0]
+    found: list[str] = _NAME.findall(words) or ["x"]
+    return found[-1] if isinstance(value, (ast.Name, ast.Attribute)) else found[0]
 
 
 def _numbered(text: str) -> str:

@@ -44,6 +44,7 @@ def list_(session: Session, system: str | None, since: str | None, limit: int) -
 
     with session.workspace() as workspace:
         found = listed(workspace, _scope(workspace.settings, system, since), limit)
+        session.live_in(workspace, workspace.settings.tenant)
     if session.json:
         session.tell(found)
         return
@@ -52,7 +53,8 @@ def list_(session: Session, system: str | None, since: str | None, limit: int) -
         session.say(t("The inbox is empty."))
         return
     names = ("number", "received", "source", "events", "stand")
-    rows = [[*(str(each[name]) for name in names), "; ".join(map(session.sentence, each["unknown"]))] for each in found]
+    said = [each | {"received": session.moment(each["received"])} for each in found]
+    rows = [[*(str(each[name]) for name in names), "; ".join(map(session.sentence, each["unknown"]))] for each in said]
     headings = [t(name) for name in ("number", "received", "source", "events", "stand", "unknown")]
     session.say(show.table(headings, rows, numbers=[0, 3, 4]))
 
@@ -74,11 +76,14 @@ def show_(session: Session, number: int, raw: bool) -> None:
             raise Problem(f"there is no delivery {number}; list them to see their numbers", BAD_USAGE)
         known = delivery.system in CONNECTORS
         found = looker(workspace, tenant)(delivery) if known else {"number": number, "system": delivery.system}
+        session.live_in(workspace, tenant)
     if raw:
         found["raw"] = delivery.raw.decode("utf-8", "backslashreplace")
     if session.json:
         session.tell(found)
     else:
+        if "received" in found:
+            found["received"] = session.moment(str(found["received"]))
         for key, value in found.items():
             text = "; ".join(map(session.sentence, value)) if isinstance(value, list) else str(value)
             session.say(f"{session.t(key)}: {show.printable(text or show.DASH)}")

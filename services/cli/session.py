@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -129,11 +130,19 @@ class Session:
         """From now on people read moments as the clocks of these books show them."""
         self._calendar = books.definitions(books.cut(None).position).calendar
 
-    def moment(self, told: str) -> str:
-        """A moment of an answer, as people read it."""
-        from events.envelope import to_ms
+    def live_in(self, workspace: "Workspace", tenant: str) -> None:
+        """The same by the books of a tenant, as far as they are posted; machines do not ask."""
+        if not self.json:
+            self.live_by(workspace.books(tenant))
 
-        return self._calendar.text(to_ms(datetime.fromisoformat(told))) if self._calendar else told
+    def moment(self, told: str) -> str:
+        """A moment of an answer, as people read it; without books, by the setting of the time zone."""
+        from events.envelope import to_ms, to_text
+
+        at_ms = to_ms(datetime.fromisoformat(told))
+        if self._calendar:
+            return self._calendar.text(at_ms)
+        return to_text(at_ms, ZoneInfo(self.settings.timezone))
 
     def post(self, workspace: "Workspace", tenants: list[str]) -> None:
         """Bring the ledgers of these tenants to the head of their journals, unless workers do that."""
