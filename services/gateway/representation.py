@@ -81,7 +81,7 @@ def sent(
 
 def receipt_sent(asked: Question, receipt: dict[str, Any], media: str, headers: Mapping[str, str]) -> Response:
     """The receipt in a media type; but in JSON a table of its events."""
-    told = {**headers, "Vary": "Accept"}
+    told = {**headers, "Vary": "Accept, Accept-Language"}
     if media == JSON:
         return Response(_encode(receipt), headers=told, media_type=JSON)
     return _as_file(receipt_table(asked, receipt), f"{asked.kpi.id}-receipt", media, told)

@@ -11,6 +11,8 @@ from typing import Final
 import click
 import pytest
 
+from projections import sources
+from projections.sources import Source
 from services.sentences import Catalogue, catalogue, entries, sentence
 from services.words import in_chinese
 from tests.sentences import ROOMS, ROOT, Sentence, sentences, template
@@ -137,6 +139,13 @@ def test_every_sentence_of_click_is_known_in_chinese(module: str) -> None:
             missing.append(told)
 
     assert not missing, "add them to services/zh/click.po"
+
+
+def test_why_an_event_does_not_count_is_known_in_chinese() -> None:
+    reasons = {why for each in vars(sources).values() if isinstance(each, Source) for _, why in each.excluded}
+
+    assert len(reasons) > 3
+    assert not [why for why in reasons if catalogue().find(why) is None]
 
 
 @pytest.mark.parametrize(
