@@ -13,6 +13,7 @@ from services.cli.definitions import definitions
 from services.cli.demo import demo
 from services.cli.exporting import dispute, export
 from services.cli.growing import move, setup
+from services.cli.helping import language
 from services.cli.inbox import inbox
 from services.cli.intake import import_, ingest
 from services.cli.keys import keys
@@ -95,6 +96,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code."""
     told = list(sys.argv[1:] if args is None else args)
     session = Session()
+    session.lang = language(told)
     _never_fail_on_a_character()
     try:
         code = cli.main(told, prog_name="salestream", standalone_mode=False, obj=session)
@@ -139,7 +141,7 @@ def _code(error: BaseException) -> int:
 
 def _failed(session: Session, sentence: str, code: int) -> int:
     """One sentence on standard error; machines find it on standard output too."""
-    sentence = " ".join(sentence.split())
+    sentence = session.sentence(" ".join(sentence.split()))
     try:
         if session.json:
             session.tell({"error": sentence})

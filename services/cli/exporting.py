@@ -9,7 +9,7 @@ import click
 
 from services.cli.output import output
 from services.cli.questions import answer_options, question_of, question_options
-from services.cli.session import BAD_USAGE, FAILED, FINE, Problem, Session, shared
+from services.cli.session import BAD_USAGE, FAILED, FINE, Problem, Session, Verbs, shared
 
 _FORMATS: Final = ("csv", "jsonl", "parquet", "arrow", "xlsx")
 _WHATS: Final = ("answer", "receipt", "ledger")
@@ -77,7 +77,7 @@ def _format_of(into: Path | None) -> str:
     return ending
 
 
-@click.group(short_help="Packs of the events that make a number.")
+@click.group(cls=Verbs, short_help="Packs of the events that make a number.")
 @shared
 def dispute() -> None:
     """Pack the events that make a number, so that anybody can check it: the same events give the same number."""

@@ -67,7 +67,7 @@ def _set_up(session: Session, result: dict[str, Any]) -> None:
         if topics:
             session.say(f"{t(what)}: {', '.join(topics)}")
     for problem in journal["problems"]:
-        session.say(show.printable(problem))
+        session.say(show.printable(session.sentence(problem)))
     session.say(t("Everything is as it should be.") if not journal["problems"] else t("Something is wrong."))
 
 

@@ -44,6 +44,7 @@ def list_(session: Session, system: str | None, since: str | None, limit: int) -
 
     with session.workspace() as workspace:
         found = listed(workspace, _scope(workspace.settings, system, since), limit)
+        session.live_in(workspace, workspace.settings.tenant)
     if session.json:
         session.tell(found)
         return
@@ -52,7 +53,8 @@ def list_(session: Session, system: str | None, since: str | None, limit: int) -
         session.say(t("The inbox is empty."))
         return
     names = ("number", "received", "source", "events", "stand")
-    rows = [[*(str(each[name]) for name in names), "; ".join(each["unknown"])] for each in found]
+    said = [each | {"received": session.moment(each["received"])} for each in found]
+    rows = [[*(str(each[name]) for name in names), "; ".join(map(session.sentence, each["unknown"]))] for each in said]
     headings = [t(name) for name in ("number", "received", "source", "events", "stand", "unknown")]
     session.say(show.table(headings, rows, numbers=[0, 3, 4]))
 
@@ -74,13 +76,16 @@ def show_(session: Session, number: int, raw: bool) -> None:
             raise Problem(f"there is no delivery {number}; list them to see their numbers", BAD_USAGE)
         known = delivery.system in CONNECTORS
         found = looker(workspace, tenant)(delivery) if known else {"number": number, "system": delivery.system}
+        session.live_in(workspace, tenant)
     if raw:
         found["raw"] = delivery.raw.decode("utf-8", "backslashreplace")
     if session.json:
         session.tell(found)
     else:
+        if "received" in found:
+            found["received"] = session.moment(str(found["received"]))
         for key, value in found.items():
-            text = "; ".join(value) if isinstance(value, list) else str(value)
+            text = "; ".join(map(session.sentence, value)) if isinstance(value, list) else str(value)
             session.say(f"{session.t(key)}: {show.printable(text or show.DASH)}")
 
 
@@ -183,7 +188,7 @@ def _for_people(session: Session, result: dict[str, Any], made: "Plan", dry_run:
         session.say(show.printable(json.dumps(event, ensure_ascii=False)))
     if made.unknown:
         session.say()
-        rows = [[reason, f"{count:,}"] for reason, count in made.unknown.items()]
+        rows = [[session.sentence(reason), f"{count:,}"] for reason, count in made.unknown.items()]
         session.say(show.table([t("tells nothing, for it"), t("times")], rows, numbers=[1]))
     for each in result["refused"]:
-        session.say(show.printable(f"{each['id']}: {each['reason']}"))
+        session.say(show.printable(f"{each['id']}: {session.sentence(each['reason'])}"))

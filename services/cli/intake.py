@@ -189,7 +189,8 @@ def _for_people(session: Session, result: dict[str, Any]) -> None:
         return
     session.say()
     names = [name for name in ("file", "line", "id", "reason") if name in refused[0]]
-    rows = [[str(show.DASH if each[name] is None else each[name]) for name in names] for each in refused[:SHOWN]]
+    said = [each | {"reason": session.sentence(each["reason"])} for each in refused[:SHOWN]]
+    rows = [[str(show.DASH if each[name] is None else each[name]) for name in names] for each in said]
     session.say(show.table(list(map(t, names)), rows, numbers=[names.index("line")]))
     if count > SHOWN:
         session.say(t("and {n} more; all of them: salestream dead-letters list").format(n=f"{count - SHOWN:,}"))

@@ -99,7 +99,7 @@ def list_(session: Session, every: bool) -> int:
     if not found:
         session.say(t("There are no keys."))
         return FINE
-    rows = [[*row, t(state)] for *row, state in (_row(key, now) for key in found)]
+    rows = [[*row, t(state)] for *row, state in (_row(session, key, now) for key in found)]
     names = [t(name) for name in ("prefix", "tenant", "name", "scopes", "since", "expires", "state")]
     session.say(show.table(names, rows))
     return FINE
@@ -208,7 +208,8 @@ def _described(key: "Key", now: int) -> dict[str, Any]:
     }
 
 
-def _row(key: "Key", now: int) -> list[str]:
+def _row(session: Session, key: "Key", now: int) -> list[str]:
     """The cells of a key in the table, the state last."""
     told = _described(key, now) | {"scopes": " ".join(key.scopes)}
+    told |= {name: session.moment(told[name]) for name in ("created", "expires") if told[name]}
     return [told[name] or show.DASH for name in ("prefix", "tenant", "name", "scopes", "created", "expires", "state")]

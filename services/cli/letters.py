@@ -42,6 +42,7 @@ def list_(session: Session) -> None:
         tenant = workspace.settings.tenant
         session.post(workspace, [tenant])
         found = listed(workspace, tenant)
+        session.live_in(workspace, tenant)
     if session.json:
         session.tell(found)
         return
@@ -49,15 +50,16 @@ def list_(session: Session) -> None:
     if not found["refused"] and not found["parked"]:
         session.say(t("There are no dead letters."))
     if found["refused"]:
-        rows = [
-            [_or_dash(each[name]) for name in ("number", "recorded", "origin", "id", "reason")]
+        said = [
+            each | {"recorded": session.moment(each["recorded"]), "reason": session.sentence(each["reason"])}
             for each in found["refused"]
         ]
         headings = [t(name) for name in ("number", "recorded", "origin", "id", "reason")]
+        rows = [[_or_dash(each[name]) for name in ("number", "recorded", "origin", "id", "reason")] for each in said]
         session.say(show.table(headings, rows, numbers=[0]))
     if found["parked"]:
         rows = [
-            [f"p{each['position']}", each["type"], each["entity"], each["id"], each["reason"]]
+            [f"p{each['position']}", each["type"], each["entity"], each["id"], session.sentence(each["reason"])]
             for each in found["parked"]
         ]
         session.say(show.table([t(name) for name in ("parked", "event", "entity", "id", "reason")], rows, numbers=[0]))
@@ -73,9 +75,11 @@ def show_(session: Session, which: str) -> None:
         (name,) = _names((which,))
         session.post(workspace, [workspace.settings.tenant])
         found = _one(workspace, name)
+        session.live_in(workspace, workspace.settings.tenant)
     if session.json:
         session.tell(found)
     else:
+        found |= {"recorded": session.moment(found["recorded"]), "reason": session.sentence(found["reason"])}
         for key, value in found.items():
             session.say(f"{session.t(key)}: {show.printable(_or_dash(value))}")
 
@@ -112,7 +116,7 @@ def retry(session: Session, which: tuple[str, ...]) -> int:
         sentence = session.t("{retried} taken, {refused} still refused; {posted} posted, {parked} still parked")
         session.say(sentence.format(**result | {"refused": len(still)}))
         for each in still:
-            session.say(show.printable(f"{each['number']}: {each['reason']}"))
+            session.say(show.printable(f"{each['number']}: {session.sentence(str(each['reason']))}"))
     return SOME_REFUSED if still or waiting else FINE
 
 

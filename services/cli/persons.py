@@ -38,6 +38,7 @@ def erase(session: Session, subjects: tuple[str, ...], reason: str | None, yes: 
             if not each["already"]:
                 audit.changed(Change("subject.erased", tenant, local_user(), {"subject": each["subject"]}))
         session.post(workspace, [tenant])
+        session.live_in(workspace, tenant)
     if session.json:
         session.tell(done)
     else:
@@ -49,7 +50,8 @@ def erase(session: Session, subjects: tuple[str, ...], reason: str | None, yes: 
 def _erased(session: Session, each: dict[str, Any]) -> None:
     t = session.t
     before, now = t("{subject} was erased before, at {erased}"), t("{subject} is erased, at {erased}")
-    session.say(show.printable((before if each["already"] else now).format(**each)))
+    said = each | {"erased": session.moment(each["erased"])}
+    session.say(show.printable((before if each["already"] else now).format(**said)))
     if not each["already"] and not each["held"]:
         session.say(t("Nothing was sealed about it: is the id right?"))
     if not each["already"]:
@@ -123,10 +125,11 @@ def erased(session: Session) -> None:
 
     with session.workspace() as workspace:
         found = run(workspace.journal, workspace.settings.tenant)
+        session.live_in(workspace, workspace.settings.tenant)
     if session.json:
         session.tell(found)
     elif not found:
         session.say(session.t("Nobody was erased."))
     else:
-        rows = [[each["subject"], each["erased"]] for each in found]
+        rows = [[each["subject"], session.moment(each["erased"])] for each in found]
         session.say(show.table([session.t("subject"), session.t("erased")], rows))

@@ -112,7 +112,7 @@ def _checked(session: Session, result: dict[str, Any], signer: str | None) -> No
     known = "" if signer else t(" (compare this key with the one that you know)")
     session.say(t("signed by {key}{known}").format(key=result["signed_by"], known=known))
     session.say(t("{tenant} up to position {n}, {recorded}").format(
-        tenant=said["tenant"], n=f"{said['position']:,}", recorded=said["recorded"]
+        tenant=said["tenant"], n=f"{said['position']:,}", recorded=said["recorded"] and session.moment(said["recorded"])
     ))  # fmt: skip
     words = {True: t("the same"), False: t("differs"), None: t("other rules here")}
     for name, same in result.get("same", {}).items():

@@ -347,7 +347,7 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     if receipt["excluded"]:
         session.say()
         session.say(t("Left out ({n})").format(n=f"{len(receipt['excluded']):,}"))
-        rows = [[*_event(session, each), each["reason"]] for each in receipt["excluded"]]
+        rows = [[*_event(session, each), session.sentence(each["reason"])] for each in receipt["excluded"]]
         _some(session, [*_event_headings(session), t("reason")], rows, numbers=[0])
     session.say()
     session.say(_definition(session, receipt, asked))

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
+from services.cli.helping import Spoken
 from services.cli.noted import noted
 from services.words import in_chinese
 
@@ -50,6 +52,13 @@ class PipeClosed(Exception):
 
 class Verbs(click.Group):
     """Verbs in the order in which they were added; what is none of them is refused with those that are."""
+
+    context_class = Spoken
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        cmd.context_class = Spoken
+        cmd.short_help = cmd.short_help or (cmd.help and cmd.help.partition(".")[0] + ".")
+        super().add_command(cmd, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -121,11 +130,19 @@ class Session:
         """From now on people read moments as the clocks of these books show them."""
         self._calendar = books.definitions(books.cut(None).position).calendar
 
-    def moment(self, told: str) -> str:
-        """A moment of an answer, as people read it."""
-        from events.envelope import to_ms
+    def live_in(self, workspace: "Workspace", tenant: str) -> None:
+        """The same by the books of a tenant, as far as they are posted; machines do not ask."""
+        if not self.json:
+            self.live_by(workspace.books(tenant))
 
-        return self._calendar.text(to_ms(datetime.fromisoformat(told))) if self._calendar else told
+    def moment(self, told: str) -> str:
+        """A moment of an answer, as people read it; without books, by the setting of the time zone."""
+        from events.envelope import to_ms, to_text
+
+        at_ms = to_ms(datetime.fromisoformat(told))
+        if self._calendar:
+            return self._calendar.text(at_ms)
+        return to_text(at_ms, ZoneInfo(self.settings.timezone))
 
     def post(self, workspace: "Workspace", tenants: list[str]) -> None:
         """Bring the ledgers of these tenants to the head of their journals, unless workers do that."""
@@ -164,6 +181,14 @@ class Session:
         if self.lang is None:
             _ = self.settings
         return in_chinese(text) if self.lang == "zh" else text
+
+    def sentence(self, english: str) -> str:
+        """A sentence that says what is wrong, in the language of the person."""
+        if self.lang != "zh":
+            return english
+        from services.sentences import sentence
+
+        return sentence(english)
 
     def say(self, text: str = "") -> None:
         """A line for people."""

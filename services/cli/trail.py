@@ -35,7 +35,9 @@ def trail(session: Session, types: tuple[str, ...], limit: int) -> None:
         session.say(session.t("Nobody has asked or changed anything yet."))
         return
     headings = [session.t(name) for name in ("recorded", "who", "type", "what")]
-    rows = [[each["time"], each["data"].pop("who"), each["type"], _what(each["data"])] for each in found]
+    rows = [
+        [session.moment(each["time"]), each["data"].pop("who"), each["type"], _what(each["data"])] for each in found
+    ]
     session.say(show.table(headings, rows))
 
 

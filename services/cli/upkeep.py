@@ -54,7 +54,7 @@ def _verified(session: Session, result: dict[str, Any], digests: bool) -> None:
         for name in ("chain", "journal", "definitions", "ledger", "answers") if digests else ():
             session.say(f"{each['tenant']} {t(name)}: {each[name]}")
         if each["tampered"]:
-            session.say(each["tampered"])
+            session.say(session.sentence(each["tampered"]))
     session.say(t("The books are right.") if result["ok"] else t("The books are not right."))
 
 
@@ -90,13 +90,23 @@ def status(session: Session) -> None:
 
     with session.workspace() as workspace:
         result = run(workspace)
+        recorded = [_recorded(session, workspace, each) for each in result["tenants"]]
     if session.json:
         session.tell(result)
     else:
-        _status(session, result)
+        _status(session, result, recorded)
 
 
-def _status(session: Session, result: dict[str, Any]) -> None:
+def _recorded(session: Session, workspace: "Workspace", tenant: dict[str, Any]) -> str:
+    """When the journal of a tenant learned its latest event, by that tenant's clocks."""
+    told = tenant["journal"]["recorded"]
+    if not told or session.json:
+        return show.DASH
+    session.live_in(workspace, tenant["tenant"])
+    return session.moment(told)
+
+
+def _status(session: Session, result: dict[str, Any], recorded: list[str]) -> None:
     t = session.t
     sizes = ", ".join(f"{name} {size / 1024:,.0f} KiB" for name, size in result["bytes"].items())
     session.say(show.printable(f"{result['data']}: {sizes}"))
@@ -108,11 +118,11 @@ def _status(session: Session, result: dict[str, Any]) -> None:
     rows = [
         [
             each["tenant"],
-            each["journal"]["recorded"] or show.DASH,
+            moment,
             *(f"{each[name]:,}" for name in names),
             t("hold") if each["identity_holds"] and each["laws_hold"] else t("broken"),
         ]
-        for each in result["tenants"]
+        for each, moment in zip(result["tenants"], recorded, strict=True)
     ]
     headings = [t(name) for name in ("tenant", "recorded", *names, "laws")]
     session.say(show.table(headings, rows, numbers=range(2, 2 + len(names))))

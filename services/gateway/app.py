@@ -16,6 +16,7 @@ from events.vocabulary import BY_TYPE
 from services.gateway import events, health, hooks, pages, persons, reading, wall
 from services.gateway.access import Caller
 from services.gateway.gateway import ANYBODY, Gateway, Route
+from services.gateway.preference import language
 from services.gateway.problems import MEDIA, Problem, internal, of_status, unavailable
 from services.gateway.reading import CUT
 from services.gateway.schemas import PLACE, components
@@ -109,9 +110,9 @@ def _guarded(gateway: Gateway, route: Route) -> Callable[[Request], Coroutine[An
         try:
             response = await _answer(gateway, route, request)
         except Problem as problem:
-            response = problem.response()
+            response = problem.response(language(request))
         except KeysError:
-            response = unavailable("keys cannot be checked now; try again").response()
+            response = unavailable("keys cannot be checked now; try again").response(language(request))
         gateway.metrics.answered(route.path, response.status_code, time.perf_counter() - start)
         response.raw_headers.extend(_RAW_HEADERS)
         return response
@@ -170,11 +171,11 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     """What the framework refuses: a path or a method that there is not."""
     assert isinstance(error, HTTPException), "it is registered for these"
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    return of_status(error.status_code, headers | _HEADERS).response()
+    return of_status(error.status_code, headers | _HEADERS).response(language(request))
 
 
 async def _mistake(request: Request, error: Exception) -> Response:
     """Our own mistake; the server writes it to the log."""
-    response = internal().response()
+    response = internal().response(language(request))
     response.headers.update(_HEADERS)
     return response

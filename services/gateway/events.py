@@ -11,8 +11,10 @@ from events.envelope import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES
 from services.gateway.access import Caller
 from services.gateway.binding import BATCH, LIMITS, STRUCTURED, events_of, mode_of
 from services.gateway.gateway import Gateway, Route
+from services.gateway.preference import language
 from services.gateway.problems import MEDIA, Problem
 from services.ingest import Outcome, Telling
+from services.sentences import sentence
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -44,7 +46,7 @@ async def tell(gateway: Gateway, caller: Caller, request: Request) -> Response:
         gateway.follower.wake()
     if mode != "batch" and outcomes[0].reason is not None:
         raise _refused(outcomes[0])
-    return Response(_encode(_report(outcomes)), 202, media_type="application/json")
+    return Response(_encode(_report(outcomes, language(request))), 202, media_type="application/json")
 
 
 def _announced(request: Request, limit: int) -> int:
@@ -54,18 +56,23 @@ def _announced(request: Request, limit: int) -> int:
     return min(int(told), limit) if is_plain else limit
 
 
-def _report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _report(outcomes: Sequence[Outcome], told_in: str) -> dict[str, Any]:
     statuses = [outcome.status for outcome in outcomes]
     stand = [each.position for each in outcomes if each.position is not None and each.reason is None]
     return {
         "results": [
-            Result(each.line - 1, each.id, each.status, each.position, each.reason, each.field) for each in outcomes
+            Result(each.line - 1, each.id, each.status, each.position, _reason(each, told_in), each.field)
+            for each in outcomes
         ],
         "accepted": statuses.count("accepted"),
         "duplicates": statuses.count("duplicate"),
         "refused": statuses.count("conflict") + statuses.count("invalid"),
         "position": max(stand, default=0),
     }
+
+
+def _reason(outcome: Outcome, told_in: str) -> str | None:
+    return sentence(outcome.reason) if outcome.reason is not None and told_in == "zh" else outcome.reason
 
 
 def _refused(outcome: Outcome) -> Problem:

@@ -6,6 +6,8 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
+from services.sentences import sentence
+
 MEDIA: Final = "application/problem+json"
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -26,16 +28,16 @@ class Problem(Exception):
         self.headers = headers or {}
         self.members = {name: value for name, value in members.items() if value is not None}
 
-    def response(self) -> Response:
-        """The problem as it is sent."""
-        told = {
-            "type": f"urn:salestream:problem:{self.kind}",
-            "title": self.kind.replace("-", " ").capitalize(),
-            "status": self.status,
-            "detail": self.detail,
-            **self.members,
-        }
-        return Response(_encode(told), self.status, headers=self.headers, media_type=MEDIA)
+    def response(self, language: str = "en") -> Response:
+        """The problem as it is sent, in the language of who asked; its type and its other members have none."""
+        words = {"title": self.kind.replace("-", " ").capitalize(), "detail": self.detail}
+        if "allowed" in self.members:
+            words["allowed"] = str(self.members["allowed"])
+        if language == "zh":
+            words = {name: sentence(text) for name, text in words.items()}
+        told = {"type": f"urn:salestream:problem:{self.kind}", "title": "", "status": self.status, "detail": ""}
+        headers = {"Content-Language": language, "Vary": "Accept-Language", **self.headers}
+        return Response(_encode(told | self.members | words), self.status, headers=headers, media_type=MEDIA)
 
 
 def of_status(status: int, headers: dict[str, str] | None = None) -> Problem:

@@ -16,12 +16,14 @@ from services.books import Books
 from services.changes import changes
 from services.gateway.access import Caller
 from services.gateway.gateway import Gateway, Route
+from services.gateway.preference import language
 from services.gateway.problems import Problem, unavailable
 from services.gateway.reader import Reader
 from services.gateway.representation import MEDIA, PAGING, chosen, page_of, receipt_sent, sent
 from services.journal.port import JournalError
 from services.meanings import meaning
 from services.receipt import explain, history
+from services.sentences import sentence
 from services.status import of_tenant
 from services.store.port import StoreError
 
@@ -90,6 +92,8 @@ async def receipt(gateway: Gateway, caller: Caller, request: Request) -> Respons
 
     def work(books: Books) -> Response:
         found = explain(books, asked) | {"laws": gateway.laws.known(books).told()}
+        if language(request) == "zh":
+            found["excluded"] = [each | {"reason": sentence(each["reason"])} for each in found["excluded"]]
         return receipt_sent(asked, found, media, {CUT: str(found["cut"]["position"])})
 
     return await read(gateway, caller, work)

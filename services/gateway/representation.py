@@ -12,6 +12,7 @@ from starlette.responses import Response
 from projections.question import BadQuestion, Question
 from services.export.formats import FORMATS, ExportError
 from services.export.tabular import Tabular, answer_table, receipt_table
+from services.gateway.preference import liked
 from services.gateway.problems import Problem
 
 JSON: Final = "application/json"
@@ -27,32 +28,17 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def chosen(request: Request) -> str:
     """The media type that the caller likes best (RFC 9110, 12.5.1). Raises Problem 406."""
-    told = ",".join(request.headers.getlist("accept")) or "*/*"
-    liked: dict[str, float] = {}
-    for each in told.split(","):
-        range_, _, parameters = each.strip().lower().partition(";")
-        liked[range_.strip()] = _quality(parameters)
+    told = liked(request, "accept") or {"*/*": 1.0}
 
     def quality(media: str) -> float:
         ranges = (media, media.partition("/")[0] + "/*", "*/*")
-        return next((liked[range_] for range_ in ranges if range_ in liked), 0)
+        return next((told[range_] for range_ in ranges if range_ in told), 0)
 
     best = max(MEDIA, key=quality)  # the first of equals
     if not quality(best):
         sentence = f"the answer cannot be sent so; allowed in Accept: {', '.join(MEDIA)}"
         raise Problem(406, "not-acceptable", sentence, accepted=list(MEDIA))
     return best
-
-
-def _quality(parameters: str) -> float:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.strip().partition("=")
-        if name == "q":
-            try:
-                return min(max(float(value), 0), 1)
-            except ValueError:
-                return 0
-    return 1
 
 
 def page_of(told: dict[str, Any]) -> tuple[int, int] | None:
@@ -95,7 +81,7 @@ def sent(
 
 def receipt_sent(asked: Question, receipt: dict[str, Any], media: str, headers: Mapping[str, str]) -> Response:
     """The receipt in a media type; but in JSON a table of its events."""
-    told = {**headers, "Vary": "Accept"}
+    told = {**headers, "Vary": "Accept, Accept-Language"}
     if media == JSON:
         return Response(_encode(receipt), headers=told, media_type=JSON)
     return _as_file(receipt_table(asked, receipt), f"{asked.kpi.id}-receipt", media, told)

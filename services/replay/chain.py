@@ -99,8 +99,9 @@ def sealed(journal: Journal, seals: Seals, tenant: str) -> dict[str, Any]:
         if now.get(seal.position) != seal.chain:
             lacks = seal.position > head
             what = f"ends at {head}" if lacks else f"was changed between positions {good + 1} and {seal.position}"
-            words = f"the journal of {tenant} {what}, after it was sealed up to {seal.position} on "
-            return {"chain": now.get(head, ""), "seals": len(known), "tampered": words + to_text(seal.made_ms)}
+            made = to_text(seal.made_ms)
+            words = f"the journal of {tenant} {what}, after it was sealed up to {seal.position} on {made}"
+            return {"chain": now.get(head, ""), "seals": len(known), "tampered": words}
         good = seal.position
     if head:
         seals.add(Seal(tenant, head, now[head], now_ms()))

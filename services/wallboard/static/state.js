@@ -26,7 +26,7 @@ export class Refused extends Error {
 
 // Asks the server; the key is in a cookie that this page cannot read.
 export async function get(path, more = {}) {
-  const answer = await fetch(path, more);
+  const answer = await fetch(path, { ...more, headers: { "Accept-Language": state.lang, ...more.headers } });
   if (answer.ok) return answer;
   let detail = answer.statusText;
   try {

@@ -183,3 +183,15 @@ def test_a_parked_event_is_shown_and_tried_again(told: Run, folder: Path) -> Non
     assert "a parked event is in the journal" in told("dead-letters", "discard", "p6").sentence
     assert told("kpi", "bookings", "--json").json["rows"][0]["value"] == "11500.00"
     assert told("status", "--json").json["tenants"][0]["parked"] == 1
+
+
+def test_reasons_are_told_in_chinese(run: Run) -> None:
+    told = event("deal.won", "1", "2026-09-30T17:00:00Z", deal_id="D-9", amount=1.5)
+    reason = 'data.amount 为 JSON 浮点数，会丢失数位；允许：十进制字符串（如 "12000.50"）或整数'
+
+    assert reason in run("ingest", "-", "--lang", "zh", stdin=lines(told)).out
+    for verb in ("list", "retry all", "show 1"):
+        assert reason in run("--lang", "zh", "dead-letters", *verb.split()).out, verb
+    assert (
+        run("--lang", "zh", "dead-letters", "list", "--json").json["refused"][0]["reason"].startswith("data.amount is")
+    )

@@ -190,8 +190,11 @@ def test_a_session_speaks_the_language_of_its_settings(monkeypatch: pytest.Monke
 def test_people_read_moments_by_their_own_clocks(run: Run) -> None:
     zoned = event("calendar.defined", "calendar", "2026-01-01T00:00:00Z", timezone="Asia/Shanghai")
     won = event("deal.won", "late", "2026-09-30T17:00:00Z", deal_id="D-9", amount="1.00")
-    run("ingest", "-", stdin=lines(zoned, won))
+    run("ingest", "-", stdin=lines(zoned, won) + b"{}\n")
 
     assert "2026-10-01T01:00:00+08:00   deal.won" in run("explain", "bookings", "--from", "2026-10-01").out
     assert "2026-10-01T01:00:00+08:00" in run("history", "deal", "D-9").out
+    for verb in (["status"], ["dead-letters", "list"], ["dead-letters", "show", "1"]):
+        assert "+08:00" in run(*verb).out, verb
+        assert "+08:00" not in run(*verb, "--json").out, verb
     assert "2026-09-30T17:00:00Z" in [told["time"] for told in run("explain", "bookings", "--json").json["events"]]

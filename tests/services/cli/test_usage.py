@@ -67,6 +67,22 @@ def test_bad_usage_is_one_sentence_that_says_what_is_allowed(run: Run, args: lis
     assert (ran.code, ran.out) == (2, "")
 
 
+@pytest.mark.parametrize("args", [args for args, _ in BAD_USAGE], ids=" ".join)
+def test_bad_usage_is_told_in_chinese_too(run: Run, args: list[str]) -> None:
+    ran = run("--lang", "zh", *args) if "--lang" not in args else run(*args, "--lang", "zh")
+
+    assert re.search("[\u4e00-\u9fff]", ran.sentence)
+    assert not re.search(r"\b(is|no|not|of|the|allowed|that)\b", re.sub(r"'[^']*'|: .*, .*", "", ran.sentence))
+    assert ran.code == 2
+
+
+def test_a_machine_that_asks_for_chinese_gets_it(run: Run) -> None:
+    told = {"error": "limit 0 超出范围；允许：1 或更大"}
+
+    assert run("--lang", "zh", "kpi", "bookings", "--limit", "0", "--json").json == told
+    assert "out of range" in run("kpi", "bookings", "--limit", "0", "--json").json["error"]
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [

@@ -185,10 +185,22 @@ def test_a_receipt_a_change_and_a_history(get: Get) -> None:
     assert get("/api/history/deal/D-1").json()["id"] == "D-1"
 
 
+def test_a_receipt_says_in_chinese_why_an_event_is_left_out(get: Get) -> None:
+    path = "/api/kpis/bookings/explain?from=2026-02&to=2026-03"
+    english, chinese = (get(path, headers={"Accept-Language": each}).json() for each in ("en", "zh"))
+
+    assert english["excluded"][0]["reason"].startswith("voided at position ")
+    assert chinese["excluded"][0]["reason"].startswith("已于位置 ")
+    assert chinese["events"] == english["events"]
+
+
 def test_a_receipt_comes_as_it_is_accepted(get: Get) -> None:
     path = "/api/kpis/bookings/explain?from=2026-02&to=2026-03"
     answer = get(path, headers={"Accept": "text/csv"})
-    assert (answer.headers["content-type"], answer.headers["vary"]) == ("text/csv; charset=utf-8", "Accept")
+    assert (answer.headers["content-type"], answer.headers["vary"]) == (
+        "text/csv; charset=utf-8",
+        "Accept, Accept-Language",
+    )
     lines = answer.text.splitlines()
     assert lines[0] == "role,position,type,entity,source,id,occurred,recorded,bookings,reason"
     receipt = get(path).json()
