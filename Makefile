@@ -37,8 +37,9 @@ setup: $(DEV) ## Make .venv from the lock files (done once; redone when a lock c
 demo: $(PROJECT) ## Let a simulated company live in fast motion, on a wallboard and in the terminal
 	@$(BIN)/salestream demo $(ARGS)
 
+# One process more than there are cores: some of the tests wait for brokers and browsers.
 test: $(DEV) ## Run the tests, e.g. make test ARGS="-k refund"
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --max-worker-restart 2 $(ARGS)
+	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadscope --max-worker-restart 2 $(ARGS)
 
 check: lint types test ## All that must be green before a commit: lint, types, test
 

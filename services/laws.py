@@ -16,6 +16,8 @@ LOOK_MS: Final = 60_000
 """How often the laws are looked at, which means reading the whole ledger; only while somebody asks."""
 SHARE: Final = 50
 """Less often where that takes long: it is done for one part in so many of the time."""
+AT_ONCE: Final = 3_000_000
+"""Of so many lines they are looked at while somebody waits for an answer: it takes a second or two."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -25,8 +27,8 @@ class Look(msgspec.Struct, frozen=True):
     """In which set of tables; see Books."""
     position: int
     """Up to here."""
-    broken: Mapping[str, str]
-    """The laws that do not hold, each with its first offence."""
+    broken: Mapping[str, str] | None
+    """The laws that do not hold, each with its first offence; None: they were not looked at."""
     parked: int
     """How many events are."""
     latest_ms: int | None
@@ -36,7 +38,11 @@ class Look(msgspec.Struct, frozen=True):
 
     def told(self) -> dict[str, Any]:
         """As answers have it."""
-        return {"hold": not self.broken, "position": self.position, "broken": sorted(self.broken)}
+        hold = None if self.broken is None else not self.broken
+        return {"hold": hold, "position": self.position, "broken": sorted(self.broken or ())}
+
+
+_NOT_YET: Final = Look("", 0, None, 0, None, 0)
 
 
 Looking = Callable[[Books], Look]
@@ -54,13 +60,14 @@ class Laws:
         self._begun_ms: Final[dict[str, int]] = {}
 
     def known(self, books: Books) -> Look:
-        """As they were found lately, in these tables. Where nobody has looked for long, it is done first.
+        """As they were found lately, in these tables. Where nobody has looked for long, it is done first, unless the
+        ledger is so large that it takes long.
 
         Raises StoreError.
         """
         found, patience_ms = self._looks.get(books.tenant), LOOK_MS if self._aside is not None else 0
         if found is None or found.tables != books.tables or now_ms() >= found.due_ms + patience_ms:
-            return self.look(books)
+            return self.look(books) if _lines(books) <= AT_ONCE else self.lately(books) or _NOT_YET
         return self.lately(books) or found
 
     def lately(self, books: Books) -> Look | None:
@@ -83,6 +90,11 @@ class Laws:
         latest = latest_ms if events else None
         found = self._looks[books.tenant] = Look(books.tables, cut.position, broken, parked, latest, due_ms)
         return found
+
+
+def _lines(books: Books) -> int:
+    sql = "SELECT max(lines) FROM {checkpoints} WHERE tenant = {tenant:String}"
+    return int(books.query(sql, {"tenant": books.tenant})[0][0])
 
 
 def _logged(look: Future[Look]) -> None:

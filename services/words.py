@@ -71,6 +71,9 @@ _CHINESE: Final = {
     "what": "内容",
     # sentences
     "The laws of the ledger hold.": "账目恒等式均成立。",
+    "The ledger is large: ask salestream status whether its laws hold.": (
+        "账本较大：账目恒等式是否成立，请用 salestream status 查看。"
+    ),
     "The laws of the ledger do not hold ({laws}): trust no number before salestream verify.": (
         "账目恒等式不成立（{laws}）：在 salestream verify 之前请勿采信任何数值。"
     ),

@@ -208,13 +208,13 @@ def _tell(
         return
     say(session, told, asked)
     laws = Laws().known(books).told()
-    if not laws["position"]:
-        return  # there are no lines that could break them
-    if laws["hold"]:
-        session.say(session.t("The laws of the ledger hold."))
-    else:
+    if laws["hold"] is None:
+        session.say(session.t("The ledger is large: ask salestream status whether its laws hold."))
+    elif not laws["hold"]:
         sentence = session.t("The laws of the ledger do not hold ({laws}): trust no number before salestream verify.")
         session.say(sentence.format(laws=", ".join(laws["broken"])))
+    elif laws["position"]:
+        session.say(session.t("The laws of the ledger hold."))
 
 
 def _answer(session: Session, answer: dict[str, Any], asked: "Question") -> None:

@@ -131,6 +131,8 @@ async def status(gateway: Gateway, caller: Caller, request: Request) -> Response
 
     def work(books: Books) -> Response:
         look = gateway.laws.known(books)
+        if look.broken is None:
+            look = gateway.laws.look(books)
         standing = of_tenant(gateway.journal, books, books.tenant, books.cut(None), look.broken)
         return _json(standing | {"laws_at": look.position})
 

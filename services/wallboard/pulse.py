@@ -30,5 +30,6 @@ class Pulse:
 
 
 def _found(look: Look) -> dict[str, Any]:
-    laws = [{"name": law.name, "words": law.words, "holds": law.name not in look.broken} for law in LAWS]
+    broken = look.broken or {}
+    laws = [{"name": law.name, "words": law.words, "holds": law.name not in broken} for law in LAWS]
     return {"parked": look.parked, "latest": look.latest_ms and to_text(look.latest_ms), "laws": laws}

@@ -84,3 +84,19 @@ def test_somebody_looks_aside_once_and_what_goes_wrong_there_is_said(
     assert len(begun) == 2
     now += LOOK_MS
     assert laws.known(books) is not found, "but is told nothing of long ago"
+
+
+def test_nobody_waits_for_a_large_ledger(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = list[Looking]()
+
+    def aside(tenant: str, look: Looking) -> Future[Look]:
+        begun.append(look)
+        return Future()
+
+    monkeypatch.setattr(places, "AT_ONCE", 10)
+    assert Laws().known(books).told() == {"hold": None, "position": 0, "broken": []}
+    laws = Laws(aside)
+    assert laws.known(books).told()["hold"] is None
+    (look,) = begun
+    look(books)
+    assert laws.known(books).told() == {"hold": True, "position": books.cut(None).position, "broken": []}
