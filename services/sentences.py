@@ -19,7 +19,9 @@ from typing import Final
 _FOLDER: Final = Path(__file__).parent / "zh"
 _OPEN: Final = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _PLACES: Final = {"quoted": r"'[^']*'|\"[^\"]*\"", "digits": r"[0-9,]+"}
-"""What may stand in a place of that name; in any other, whatever there is."""
+_SENTENCE: Final = ("error", "reason", "problem", "sentence", "message", "allowed", "last", "first", "wrong")
+"""What may stand in a place of that name: a text in quotes, a number, or a sentence that may say what is allowed. In a
+place of any other name there may be whatever says no such thing."""
 _PLACE_IN_FILE: Final = re.compile(r"(?<=\w): (?=[\w.\[\]]+$)")
 _PLACE_WORDS: Final = 12
 """Words that a place of a mistake may have, such as the name of a column."""
@@ -80,7 +82,8 @@ def _apart(left: str, right: str) -> str:
 
 
 def _group(name: str) -> str:
-    return f"(?P<{name}>{_PLACES.get(name.partition('_')[0], '.+?')})"
+    kind = name.partition("_")[0]
+    return f"(?P<{name}>{'.+?' if kind in _SENTENCE else _PLACES.get(kind, '(?:(?!; allowed: ).)+?')})"
 
 
 class Catalogue:

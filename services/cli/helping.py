@@ -13,7 +13,7 @@ LANGUAGES: Final = ("en", "zh")
 _EXTRA: Final = re.compile(r"(.*?)(?:  \[(.*)\])?", re.DOTALL)
 _PIECE: Final = re.compile(r"\s+|[^\s⺀-￯“”…]+|.")
 _NEVER_FIRST: Final = frozenset("，。；：、）！？”》…")
-_NEVER_LAST: Final = frozenset("（“《")
+_NEVER_LAST: Final = frozenset("（“《[")
 
 
 def language(args: Sequence[str]) -> str | None:

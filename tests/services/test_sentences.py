@@ -190,6 +190,7 @@ SMALL = Catalogue(
         "--where {error}": "--where {error}",
         "{path} cannot be read: {error}; name another": "读不了 {path}：{error}；请另选",
         "is {quoted}": "为 {quoted}",
+        "has more than {most} {things}": "超过 {most} 个 {things}",
         "{name} line {digits}": "{name} 第 {digits} 行",
         "{name} line {digits} {problem}": "{name} 第 {digits} 行 {problem}",
     }
@@ -212,6 +213,7 @@ SMALL = Catalogue(
         ("Close Date is missing", "Close Date 缺失"),
         ("a.csv line 1,234 Close Date is missing", "a.csv 第 1,234 行 Close Date 缺失"),
         ("a.csv line 1 is missing", "a.csv 第 1 行缺失"),
+        ("has more than 5 a; allowed: one dimension", "超过 5 个 a；允许：一个维度"),
         ("the disk is broken", None),
         ("{name} {0}", None),
         ("", None),
