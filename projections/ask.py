@@ -12,20 +12,19 @@ from projections.attainment import OF_TARGETS, Goals
 from projections.belonging import of_reps
 from projections.catalogue import BY_ID
 from projections.definitions import Calendar, Definitions
-from projections.formula import Part, Undefined, Value
+from projections.formula import RANKED, Part, Undefined, Value, Window, read_together
 from projections.periods import FOREVER, Period, TooManyPeriods, earlier, moment, periods
 from projections.plan import RATED, REST, Planner, Span, spans
 from projections.presence import rep_days
 from projections.question import ENTITIES, BadQuestion, Question
 
-Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
+Rows = list[tuple[Any, ...]]
+Run = Callable[[str, Mapping[str, Any]], Rows]
 """Runs a SELECT with bound parameters and gives its rows."""
+RunAll = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], list[Rows]]
+"""Runs several of them, in any order, and gives the rows of each."""
 Cell = tuple[str | None, ...]
 """The values of the dimensions asked by; None where not known."""
-RANKED: Final = ("median", "p90")
-"""Statistics that are nothing where there is nothing."""
-TO_DATE: Final = ("point", "before", "so_far")
-"""Windows that begin with the first line or end with the last."""
 Place = tuple[int, Cell]
 """A period, by its number, and a cell."""
 _ZERO: Final[Value] = Fraction(0)
@@ -58,9 +57,12 @@ class Asker:
     """Answers questions of one tenant at one cut."""
 
     def __init__(
-        self, run: Run, tenant: str, position: int, recorded_ms: int, definitions: Definitions, lifespan_years: int
-    ) -> None:
+        self, run: Run, tenant: str, position: int, recorded_ms: int, definitions: Definitions, lifespan_years: int,
+        run_all: RunAll | None = None,
+    ) -> None:  # fmt: skip
+        """``run_all`` is how the statements of one question are run, where that is not one after the other."""
         self._run = run
+        self._run_all: Final = run_all or (lambda asked: [run(*each) for each in asked])
         self._tenant = tenant
         self.position: Final = position
         self.now_ms: Final = recorded_ms
@@ -136,9 +138,7 @@ class Asker:
         named = {part: replace(part, name=str(number)) for number, part in enumerate(parts)}
         planner = self.planner(question)
         planner.top = top
-        values: dict[str, dict[Place, Value]] = {}
-        for group in read_together(named.values()):
-            values |= self._parts(group, stretch, planner, question)
+        values = self._parts(read_together(named.values()), stretch, planner, question)
         found = {}
         for kpi, each in asked.items():
             mine = {part.name: values[named[part].name] for part in each.kpi.parts}
@@ -167,9 +167,8 @@ class Asker:
         if aims:
             found = self.goals(question, planner.top).values([part.special for part in aims], stretch)
             values |= {part.name: found[part.special] for part in aims}
-        for parts in read_together(part for part in question.kpi.parts if part not in aims):
-            values |= self._parts(parts, stretch, planner, question)
-        return values
+        others = read_together(part for part in question.kpi.parts if part not in aims)
+        return values | self._parts(others, stretch, planner, question)
 
     def values(
         self, parts: Sequence[Part], stretch: Sequence[Period], question: Question
@@ -180,7 +179,7 @@ class Asker:
         if parts[0].special in OF_TARGETS:
             found = self.goals(question).values([part.special for part in parts], stretch)
             return {part.name: found[part.special] for part in parts}
-        return self._parts(parts, stretch, self.planner(question), question)
+        return self._parts([parts], stretch, self.planner(question), question)
 
     def row(
         self, question: Question, period: Period, number: int, cell: Cell, values: Mapping[str, Mapping[Place, Value]]
@@ -236,34 +235,49 @@ class Asker:
         return (first, last) if count else None
 
     def _parts(
-        self, parts: Sequence[Part], stretch: Sequence[Period], planner: Planner, question: Question
+        self, groups: Iterable[Sequence[Part]], stretch: Sequence[Period], planner: Planner, question: Question
     ) -> dict[str, dict[Place, Value]]:
-        """The values of parts that are read together, by name."""
-        first = parts[0]
-        each = {part.window: spans(part, stretch, self.now_ms, self.definitions.calendar) for part in parts}
-        windows = each[first.window]
-        match first.special:
+        """The values of parts, by name; those of a group are read together."""
+        values: dict[str, dict[Place, Value]] = {}
+        read, asked = [], []
+        for parts in groups:
+            each = {part.window: spans(part, stretch, self.now_ms, self.definitions.calendar) for part in parts}
+            if parts[0].special:
+                values[parts[0].name] = self._special(parts[0], each[parts[0].window], stretch, planner, question)
+                continue
+            select = planner.select(parts, [window for those in each.values() for window in those])
+            read.append((parts, each))
+            asked.append((select.sql, select.parameters))
+        for (parts, each), rows in zip(read, self._run_all(asked), strict=True):
+            values |= self._measured(parts, each, rows, planner, len(question.by))
+        return values
+
+    def _special(
+        self, part: Part, windows: Sequence[Span], stretch: Sequence[Period], planner: Planner, question: Question
+    ) -> dict[Place, Value]:
+        """The values of a part that is not read from postings."""
+        match part.special:
             case "rep_days" if planner.top is not None:
-                return {first.name: _folded(rep_days(question, windows, self.seen(question), self.now_ms), planner.top)}
+                return _folded(rep_days(question, windows, self.seen(question), self.now_ms), planner.top)
             case "rep_days":
                 if question.grain == "hour":
                     raise BadQuestion("grain", "'hour' is finer than a working day; allowed: day or coarser")
-                return {first.name: rep_days(question, windows, self.seen(question), self.now_ms)}
+                return rep_days(question, windows, self.seen(question), self.now_ms)
             case "lifespan":
-                return {first.name: {}}
-            case "":
-                pass
-            case special:
-                return {first.name: self.goals(question, planner.top).values([special], stretch)[special]}
-        select = planner.select(parts, [window for those in each.values() for window in those])
-        rows = self._run(select.sql, select.parameters)
-        dims, values = len(question.by), len(parts)
+                return {}
+        return self.goals(question, planner.top).values([part.special], stretch)[part.special]
+
+    def _measured(
+        self, parts: Sequence[Part], each: Mapping[Window, Sequence[Span]], rows: Rows, planner: Planner, dims: int
+    ) -> dict[str, dict[Place, Value]]:
+        """The values of parts that were read together, from these rows; ``each`` has the windows of their kinds."""
+        first, values = parts[0], len(parts)
         if all(part.stat == "sum" for part in parts):
             return {
                 part.name: self._sums(part, each[part.window], rows, planner, dims, place - values)
                 for place, part in enumerate(parts)
             }
-        starts = {window.start: number for number, window in enumerate(windows)}
+        starts = {window.start: number for number, window in enumerate(each[first.window])}
         covering = first.source is not None and bool(first.source.lasts)
         return {
             part.name: {
@@ -343,25 +357,6 @@ class Asker:
         if part.special == "lifespan":
             return self._lifespan
         return _NO_TARGET if part.special == "target" else _NO_DATA if part.stat in RANKED else _ZERO
-
-
-def read_together(parts: Iterable[Part]) -> list[list[Part]]:
-    """Parts that one statement can read: of one window, and of one source, or all of postings as they stand, as far as
-    their places are filled in alike, by their reps or not at all. Of those all that reach up to now are of one window.
-
-    A median is read with the count of what it is the median of.
-    """
-    groups: dict[tuple[object, ...], list[Part]] = {}
-    told = list(parts)
-    ranked = {part.source: part.stat for part in told if part.stat in RANKED}
-    for part in told:
-        plain = part.source if part.adds_lines else None
-        source = f"postings {'rep_id' in plain.dims}" if plain else part.source
-        window = "to date" if plain and part.window in TO_DATE else part.window
-        stat = ranked.get(part.source, part.stat)
-        alone = part if part.special else None
-        groups.setdefault((source, window, stat, part.weighted, alone), []).append(part)
-    return list(groups.values())
 
 
 def _windowed(windows: Sequence[Span], added: Mapping[int, int]) -> Iterable[tuple[int, int]]:

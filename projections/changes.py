@@ -13,9 +13,9 @@ from typing import Final
 from events.corrections import EventVoided
 from events.deals import DealReopened, DealUpdated
 from events.envelope import Fact
-from projections.ask import RANKED, Asker, Cell, Run
+from projections.ask import Asker, Cell, Run
 from projections.definitions import Definitions
-from projections.formula import Undefined, Value
+from projections.formula import RANKED, Undefined, Value
 from projections.question import BadQuestion, Question
 from projections.receipt import Receipts
 

@@ -1,6 +1,6 @@
 """Formulas: what a KPI is made of. Parts are summed exactly; ratios are computed from the sums, at the very end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
@@ -11,6 +11,11 @@ Unit = Literal["money", "count", "ratio", "days", "minutes", "per_day", "score",
 """``any``: that of the KPI which the row is about."""
 Window = Literal["period", "point", "before", "so_far", "quarter", "year", "start", "year_start"]
 Special = Literal["", "rep_days", "lifespan", "target", "actual", "days_gone", "days", "last_year", "last_year_so_far"]
+
+RANKED: Final = ("median", "p90")
+"""Statistics that are nothing where there is nothing."""
+TO_DATE: Final = ("point", "before", "so_far")
+"""Windows that begin with the first line or end with the last."""
 
 
 @dataclass(frozen=True)
@@ -181,3 +186,22 @@ class Part(Formula):
 
 DAY_MS: Final = Constant(number=86_400_000)
 MINUTE_MS: Final = Constant(number=60_000)
+
+
+def read_together(parts: Iterable[Part]) -> list[list[Part]]:
+    """Parts that one statement can read: of one window, and of one source, or all of postings as they stand, as far as
+    their places are filled in alike, by their reps or not at all. Of those all that reach up to now are of one window.
+
+    A median is read with the count of what it is the median of.
+    """
+    groups: dict[tuple[object, ...], list[Part]] = {}
+    told = list(parts)
+    ranked = {part.source: part.stat for part in told if part.stat in RANKED}
+    for part in told:
+        plain = part.source if part.adds_lines else None
+        source = f"postings {'rep_id' in plain.dims}" if plain else part.source
+        window = "to date" if plain and part.window in TO_DATE else part.window
+        stat = ranked.get(part.source, part.stat)
+        alone = part if part.special else None
+        groups.setdefault((source, window, stat, part.weighted, alone), []).append(part)
+    return list(groups.values())

@@ -7,6 +7,7 @@ are; putting windows together from these sums is exact and left to ``projections
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 from typing import Any, Final
 
@@ -95,7 +96,8 @@ class Planner:
         """The cells that are told apart, where all others are one."""
         self._definitions = definitions
         self.currency: Final = currency
-        self._rates, self.scale = _scaled(definitions.rates(currency), currency)
+        rates, self.scale = _scaled(definitions.rates(currency), currency)
+        self._rate_steps: Final = steps(rates, 0)
         self.base: Final = {"tenant": tenant, "cut": position}
 
     def select(self, parts: Sequence[Part], windows: Sequence[Span]) -> Select:
@@ -203,13 +205,6 @@ class Planner:
             names.append("rep_id")
         return tuple(name for name in dict.fromkeys(names))
 
-    def _assigned(self, asked: Sequence[str]) -> Steps:
-        """Who belonged where from when on, of what the question needs of it."""
-        told: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
-        for at_ms, each in self._definitions.assignments:
-            told.setdefault(each.rep_id, []).append((at_ms, tuple(getattr(each, name) or "" for name in asked)))
-        return steps(told, ("",) * len(asked))
-
     def _of_customer(self, source: Source, name: str) -> str:
         """A dimension of customers as their source wants it: with where a line belongs, before it is made a row."""
         if name not in _OF_CUSTOMER:
@@ -294,10 +289,10 @@ class Planner:
 
     def _looked_up(self, source: Source) -> dict[str, Any]:
         """Assignments in force, which fill what an event does not tell of its rep's place, and exchange rates."""
-        rates = steps(self._rates, 0)
+        rates = self._rate_steps
         told = rates.parameters("fx") | {"fx_rates": [str(rate) for rate in rates.values]}
-        asked = [name for name in _ORG if name in self._asked(source)]
-        assigned = self._assigned(asked)
+        asked = tuple(name for name in _ORG if name in self._asked(source))
+        assigned = _assigned(self._definitions, asked)
         told |= assigned.parameters("org")
         return told | {f"org_{name}": [value[number] for value in assigned.values] for number, name in enumerate(asked)}
 
@@ -335,6 +330,15 @@ def _scaled(
     scale = lcm(*(rate.denominator for told in found.values() for _, rate in told))
     whole = {base: [(at_ms, int(rate * scale)) for at_ms, rate in told] for base, told in found.items()}
     return whole | {base: [(FOREVER[0], scale)] for base in (quote, "")}, scale
+
+
+@lru_cache(maxsize=16)
+def _assigned(definitions: Definitions, asked: tuple[str, ...]) -> Steps:
+    """Who belonged where from when on, of what questions need of it: the same for all at one cut."""
+    told: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
+    for at_ms, each in definitions.assignments:
+        told.setdefault(each.rep_id, []).append((at_ms, tuple(getattr(each, name) or "" for name in asked)))
+    return steps(told, ("",) * len(asked))
 
 
 def _of_rep(name: str, source: Source) -> str:

@@ -192,11 +192,11 @@ def _later(stage: str, rank: str, than: str, than_rank: str) -> str:
 
 def _entries(wanted: Columns) -> str:
     """Deals entering a stage, once a period, each with where it went afterwards."""
-    own = ("at_ms", "event", "stage", "its_rank", "its_period", "pipeline", "basis_ms")
+    own = ("at_ms", "event", "stage", "its_rank", "its_period", "basis_ms")
     also = _without(wanted, *own, "deal")
     names = "".join(f", e.{place} AS {name}" for place, name in enumerate((*own, *also), 1))
     later = _later("x.3", "x.4", "e.3", "e.4")
-    same = (3, 5, *([6] if "pipeline" in wanted else []), *range(8, 8 + len(also)))
+    same = (3, 5, *range(7, 7 + len(also)))
     alike = " AND ".join(f"x.{place} = e.{place}" for place in same)
     told = ("at_ms", "event", "deal", "stage", "pipeline", "basis_ms", *also)
     stops = standing("measure = 'pipeline' AND outcome = 'entered'", told)

@@ -69,14 +69,26 @@ class Books:
         years = self._settings.customer_lifespan_years
         if definitions is None:
             definitions = self.definitions(cut.position)
-        return Asker(run or self.query, self.tenant, cut.position, cut.recorded_ms, definitions, years)
+        run_all = self.queries if run is None else None
+        return Asker(run or self.query, self.tenant, cut.position, cut.recorded_ms, definitions, years, run_all)
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Rows of a SELECT."""
+        self._settle()
+        return self._store.query(sql, parameters)
+
+    def queries(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[list[tuple[Any, ...]]]:
+        """Rows of each of several SELECTs, at the same time where the store can."""
+        if len(asked) < 2:
+            return [self.query(*each) for each in asked]
+        self._settle()
+        return self._store.queries(asked)
+
+    def _settle(self) -> None:
+        """What was told to be ahead of the store is written, before the store is asked."""
         if self._recent is not None and self._ahead:
             self._recent.settle(self.tenant, self._ahead)
             self._ahead = 0
-        return self._store.query(sql, parameters)
 
     def cut(self, as_of: str | None) -> Cut:
         """The cut a question names: a position, a recorded time, or now. Raises BadQuestion."""

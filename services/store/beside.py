@@ -40,6 +40,10 @@ class Beside:
         """The rows of a SELECT with bound parameters."""
         return self._store.query(sql, parameters)
 
+    def queries(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[list[tuple[Any, ...]]]:
+        """The rows of each of several SELECTs, which may run at the same time."""
+        return self._store.queries(asked)
+
     def checkpoint(self, tenant: str) -> Cut:
         """How far the tenant's ledger goes; (0, 0) where there is none."""
         return self._store.read_checkpoint(tenant)

@@ -22,6 +22,7 @@ from msgspec.structs import astuple
 from events.envelope import Entry
 from projections.ledger import Key, Line
 from services.journal.port import Cut
+from services.store.abreast import abreast
 from services.store.binding import bound
 from services.store.columns import checkpoint_table, history_table, postings_table
 from services.store.port import Applied, StoreError
@@ -99,6 +100,8 @@ class ClickHouseStore:
         """How often sets of tables were exchanged; odd while they are."""
         self._second: Client | None = None
         """The connection of other sets of tables."""
+        self._aside: list[Client] = []
+        """One more, made when first needed: for what is asked at the same time, of any set."""
         self._origin = self
         """Who exchanges sets, where this one only has a connection of its own."""
         self._sets: Final = self._make_sets()
@@ -114,6 +117,15 @@ class ClickHouseStore:
             return [tuple(row) for row in rows]
         except ClickHouseError as error:
             raise StoreError(f"the store could not answer: {first_line(error)}; {self.advice}") from error
+
+    def queries(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[list[tuple[Any, ...]]]:
+        if len(asked) < 2 or self.connect is None:
+            return [self.query(*each) for each in asked]
+        if not self._aside:
+            self._aside.append(self.connect())
+        other = copy(self)
+        other._client = self._aside[0]
+        return abreast([self.query, other.query], asked)
 
     def arrow(self, sql: str) -> Any:
         """The rows of a SELECT as an Arrow table. It can change nothing."""
@@ -278,7 +290,7 @@ class ClickHouseStore:
             yield self
             return
         other = copy(self)
-        other._client, other._second = self.connect(), None
+        other._client, other._second, other._aside = self.connect(), None, []
         try:
             yield other
         finally:
@@ -295,7 +307,7 @@ class ClickHouseStore:
         if self._second is None and self.connect is not None:
             self._second = self.connect()
         store = ClickHouseStore(self._second or self._client, suffix)
-        store.connect = self.connect
+        store.connect, store._aside = self.connect, self._aside
         return store
 
     def drop_beside(self) -> None:
@@ -355,7 +367,7 @@ class ClickHouseStore:
         return {str(table): int(size) for table, size in rows}
 
     def close(self) -> None:
-        for client in filter(None, (self._second, self._client)):
+        for client in filter(None, (*self._aside, self._second, self._client)):
             client.close()
 
     def _command(self, sql: str, parameters: Mapping[str, Any]) -> None:

@@ -37,6 +37,9 @@ class Readable(Protocol):
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of a SELECT with bound parameters."""
 
+    def queries(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[list[tuple[Any, ...]]]:
+        """The rows of each of several SELECTs, which may run at the same time."""
+
     def checkpoint(self, tenant: str) -> Cut:
         """How far the tenant's ledger goes; (0, 0) where there is none."""
 

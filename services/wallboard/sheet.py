@@ -12,10 +12,10 @@ from functools import partial
 from operator import add
 from typing import Any, Final
 
-from projections.ask import Asker, Cell, Row, read_together, something
+from projections.ask import Asker, Cell, Row, something
 from projections.compute import Columns, computed, measures_of
 from projections.definitions import Definitions
-from projections.formula import Part, Value
+from projections.formula import Part, Value, read_together
 from projections.kpi import Kpi
 from projections.ledger import Key
 from projections.periods import FOREVER, Period
