@@ -65,18 +65,22 @@ class Laws:
 
         Raises StoreError.
         """
-        found, patience_ms = self._looks.get(books.tenant), LOOK_MS if self._aside is not None else 0
-        if found is None or found.tables != books.tables or now_ms() >= found.due_ms + patience_ms:
-            return self.look(books) if _lines(books) <= AT_ONCE else self.lately(books) or _NOT_YET
-        return self.lately(books) or found
+        found, patience_ms = self._found(books), LOOK_MS if self._aside is not None else 0
+        if (found is None or now_ms() >= found.due_ms + patience_ms) and _lines(books) <= AT_ONCE:
+            return self.look(books)
+        return self.lately(books) or _NOT_YET
 
     def lately(self, books: Books) -> Look | None:
-        """As they were found last, without waiting for it; None: nobody has looked yet."""
-        found, begun_ms = self._looks.get(books.tenant), self._begun_ms.get(books.tenant, 0)
+        """As they were found last, without waiting for it; None: nobody has looked at these tables yet."""
+        found, begun_ms = self._found(books), self._begun_ms.get(books.tenant, 0)
         if self._aside is not None and now_ms() >= max(found.due_ms if found else 0, begun_ms + LOOK_MS):
             self._begun_ms[books.tenant] = now_ms()
             self._aside(books.tenant, self.look).add_done_callback(_logged)
         return found
+
+    def _found(self, books: Books) -> Look | None:
+        found = self._looks.get(books.tenant)
+        return found if found is not None and found.tables == books.tables else None
 
     def look(self, books: Books) -> Look:
         """Look at all that is known. Raises StoreError."""

@@ -86,7 +86,7 @@ def test_somebody_looks_aside_once_and_what_goes_wrong_there_is_said(
     assert laws.known(books) is not found, "but is told nothing of long ago"
 
 
-def test_nobody_waits_for_a_large_ledger(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_a_large_ledger(workspace: Workspace, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = list[Looking]()
 
     def aside(tenant: str, look: Looking) -> Future[Look]:
@@ -100,3 +100,7 @@ def test_nobody_waits_for_a_large_ledger(books: Books, monkeypatch: pytest.Monke
     (look,) = begun
     look(books)
     assert laws.known(books).told() == {"hold": True, "position": books.cut(None).position, "broken": []}
+    spoil(workspace)
+    other = Books(workspace.store, "default", workspace.settings, "1")
+    assert laws.known(other).told()["hold"] is None, "what was found in other tables says nothing of these"
+    assert laws.lately(other) is None
