@@ -29,9 +29,9 @@ from services.store.clickhouse import ClickHouseStore
 
 RANGE: Final = 10_000
 """Positions that are posted in one go."""
-BLOCK: Final = 2 * RANGE
-"""Events that are written in one go, where so many are there: as many as the engine still puts into one file. Of more
-it makes a file for each column, which takes half as long again and needs twice the memory."""
+BLOCK: Final = 4 * RANGE
+"""Events that are written in one go, where so many are there: of half as many, writing and merging take a third longer,
+and merging more memory."""
 MANY: Final = 50
 """So many blocks are left as they were written until all is there, and then merged at once, which takes some 10 MiB for
 each. Where more come, the engine merges as it likes."""
