@@ -51,54 +51,92 @@ def _trained(wanted: Columns) -> str:
         FROM ({_trainings(_OVER, wanted)}) AS p {_of_reps("p.rep_id")}"""
 
 
-def _untrained_at() -> str:
-    """Reps with the moments of trainings (``times``) at which they were in place, and within 90 days of which they
-    completed none themselves."""
-    moments = f"""
-        SELECT groupUniqArray(at_ms) FROM {{postings}}
-        WHERE {KNOWN} AND measure = 'training' AND {_OVER} AND {IN_RANGE}"""
-    told = f"""
-        SELECT if(measure = 'training', rep_id, entity) AS rep, at_ms AS ms, event,
-            multiIf(measure = 'training', 2, measure = 'assigned', 1, 0) AS what
-        FROM {{postings}} WHERE {KNOWN} AND measure IN ('assigned', 'left', 'training')
-        GROUP BY ALL HAVING sum(count) > 0"""
-    in_place = "arrayLast(m -> m.1 <= x, moves).3 = 1"
-    near = f"arrayExists(d -> d >= x - {_SPAN} AND d < x + {_SPAN}, trained)"
-    return f"""
-        SELECT rep AS other, arrayFilter(x -> {in_place} AND NOT {near}, ({moments})) AS times
+_WITH_TIMES: Final = f"""
+        WITH (SELECT arraySort(groupUniqArray(at_ms)) FROM {{postings}}
+        WHERE {KNOWN} AND measure = 'training' AND {_OVER} AND {IN_RANGE}) AS times"""
+"""The moments of trainings, in order."""
+_NEVER: Final = "toInt64(9000000000000000)"
+_ALWAYS: Final = "toInt64(-9000000000000000)"
+_FIRST: Final = f"""
+        transform(roundDown(x - 1, arrayPushFront(times, {_ALWAYS}) AS edges), edges,
+            CAST(range(length(edges)), 'Array(Int64)'))"""
+"""The place among them of the first at ``x`` or later."""
+_SPELLS: Final = f"""
+        SELECT rep AS other, greatest(place.1, gap.1) AS since, least(place.2, gap.2) AS upto
         FROM (
-            SELECT rep, arraySort(groupArrayIf((ms, event, what), what < 2)) AS moves,
-                groupArrayIf(ms, what = 2) AS trained
-            FROM ({told}) GROUP BY rep)"""
+            SELECT rep, arrayJoin(arrayFilter(m -> m.3 = 1, arrayZip(
+                    moves.1, arrayPopFront(arrayPushBack(moves.1, {_NEVER})), moves.3))) AS place,
+                arrayJoin(arrayZip(arrayPushFront(arrayMap(d -> d + {_SPAN} + 1, trained), {_ALWAYS}),
+                    arrayPushBack(arrayMap(d -> d - {_SPAN} + 1, trained), {_NEVER}))) AS gap
+            FROM (
+                SELECT rep, arraySort(groupArrayIf((ms, event, what), what < 2)) AS moves,
+                    arraySort(groupArrayIf(ms, what = 2)) AS trained
+                FROM (
+                    SELECT if(measure = 'training', rep_id, entity) AS rep, at_ms AS ms, event,
+                        multiIf(measure = 'training', 2, measure = 'assigned', 1, 0) AS what
+                    FROM {{postings}} WHERE {KNOWN} AND measure IN ('assigned', 'left', 'training')
+                    GROUP BY ALL HAVING sum(count) > 0)
+                GROUP BY rep))
+        WHERE since < upto"""
+"""Stretches of time in which a rep was in place, and within 90 days completed no training."""
+
+
+def _running(value: str) -> str:
+    """At each of the moments, the sum of all changes up to it; ``change`` stands by the ``first`` that it counts in."""
+    return f"arrayCumSum(arrayResize(groupArrayInsertAt({value}(0))(change, toUInt32(first)), length(times)))"
 
 
 def _compared(wanted: Columns) -> str:
     """Trainings with each rep who was not trained; added up, how many they are."""
     if "event" in wanted:
-        pairs, book, entity, n = f"SELECT arrayJoin(times) AS t, other FROM ({_untrained_at()})", "'rep'", "other", "1"
+        near = "arrayFilter(x -> x >= since AND x < upto, times)"
+        pairs, book, entity, n = f"SELECT arrayJoin({near}) AS t, other FROM ({_SPELLS})", "'rep'", "other", "1"
     else:
-        pairs = f"SELECT arrayJoin(times) AS t, toInt64(count()) AS n FROM ({_untrained_at()}) GROUP BY t"
+        changes = "[(since, toInt64(1)), (upto, toInt64(-1))]"
+        pairs = f"""
+            SELECT t, n FROM (SELECT {_running("toInt64")} AS counts FROM (
+                SELECT {_FIRST} AS first, sum(by) AS change FROM (
+                    SELECT arrayJoin({changes}) AS each, each.1 AS x, each.2 AS by FROM ({_SPELLS}))
+                GROUP BY first)) ARRAY JOIN times AS t, counts AS n"""
         book, entity, n = "p.book", "p.entity", "n"
-    return f"""
+    return f"""{_WITH_TIMES}
         SELECT p.at_ms AS at_ms, p.event AS event, {book} AS book, {entity} AS entity, p.count * {n} AS count,
             p.basis_ms AS basis_ms{_of_training(wanted)}
         FROM ({_trainings(_OVER, wanted)}) AS p INNER JOIN ({pairs}) AS o ON p.at_ms = o.t"""
 
 
 def _untrained(wanted: Columns) -> str:
-    """Wins of the untrained beside a training; added up, those of one currency and rate."""
+    """Wins of the untrained beside a training; added up, those of one currency and rate.
+
+    A win counts against the trainings of the 90 days after it, and for those of the 90 days before it.
+    """
     rate = held("fx", "currency", "basis_ms")
     columns = f"rep_id, at_ms AS w_ms, if(({rate} AS w_rate) != 0, w_rate, basis_ms) AS w_apart"
-    near = f"arrayFilter(x -> w_ms >= x - {_SPAN} AND w_ms < x + {_SPAN}, times)"
-    wins = f"""
-        SELECT * EXCEPT times, arrayJoin({near}) AS t, if(w_ms >= t, toInt128(w_amount), -toInt128(w_amount)) AS added
-        FROM ({_wins(columns)}) AS w INNER JOIN ({_untrained_at()}) AS o ON w.rep_id = o.other"""
-    if "event" not in wanted:
+    beside = f"""
+        FROM ({_wins(columns)}) AS w INNER JOIN ({_SPELLS}) AS o ON w.rep_id = o.other
+        WHERE since <= w_ms + {_SPAN} AND upto > w_ms - {_SPAN} + 1"""
+    if "event" in wanted:
+        near = f"x -> w_ms >= x - {_SPAN} AND w_ms < x + {_SPAN} AND x >= since AND x < upto"
         wins = f"""
-            SELECT t, w_currency, w_apart, any(w_basis) AS w_one, sum(added) AS added
-            FROM ({wins}) GROUP BY t, w_currency, w_apart"""
-        wins = f"SELECT * EXCEPT w_one, w_one AS w_basis, 0 AS w_event, '' AS w_book, '' AS w_entity FROM ({wins})"
-    return f"""
+            SELECT *, arrayJoin(arrayFilter({near}, times)) AS t,
+                if(w_ms >= t, toInt128(w_amount), -toInt128(w_amount)) AS added {beside}"""
+    else:
+        begins, turns, ends = (
+            f"least(greatest({x}, since), upto)" for x in (f"w_ms - {_SPAN} + 1", "w_ms + 1", f"w_ms + {_SPAN} + 1")
+        )
+        wins = f"""
+            SELECT t, w_currency, w_basis, added, 0 AS w_event, '' AS w_book, '' AS w_entity FROM (
+                SELECT w_currency, any(one) AS w_basis, {_running("toInt128")} AS sums FROM (
+                    SELECT w_currency, w_apart, {_FIRST} AS first, sum(by * toInt128(w_amount)) AS change,
+                        any(w_basis) AS one
+                    FROM (
+                        SELECT w_currency, w_apart, w_amount, w_basis,
+                            arrayJoin([({begins}, 1), ({turns}, -2), ({ends}, 1)]) AS each, each.1 AS x, each.2 AS by
+                        {beside})
+                    GROUP BY w_currency, w_apart, first)
+                GROUP BY w_currency, w_apart)
+            ARRAY JOIN times AS t, sums AS added WHERE added != 0"""
+    return f"""{_WITH_TIMES}
         SELECT p.at_ms AS at_ms, w_event AS event, w_book AS book, w_entity AS entity, p.count AS count,
             p.count * added AS amount, w_currency AS currency, w_basis AS basis_ms,
             p.basis_ms AS trained_ms{_of_training(wanted)}
