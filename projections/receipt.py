@@ -5,10 +5,10 @@ Folding the listed events alone gives the number again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, Final
 
 from projections.ask import Answered, Asker, Cell, Run
+from projections.exact import Fraction
 from projections.formula import Part, Undefined, Unit, Value
 from projections.periods import Period
 from projections.plan import Planner, Select, Span, listed_together, spans
