@@ -32,9 +32,6 @@ RANGE: Final = 10_000
 BLOCK: Final = 4 * RANGE
 """Events that are written in one go, where so many are there: of half as many, writing and merging take a third longer,
 and merging more memory."""
-MANY: Final = 50
-"""So many blocks are left as they were written until all is there, and then merged at once, which takes some 10 MiB for
-each. Where more come, the engine merges as it likes."""
 AHEAD: Final = 3
 """Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""
 PAUSE_S: Final = 1.0
@@ -100,8 +97,6 @@ class ParallelPoster(Closing):
         self._crew = _Crew(workers, (journal_path, tenant, self._start, keep // workers, parked, waiting))
         self._desk = _Desk(tenant, self._crew.pipes, store)
         self._cuts: SimpleQueue[Cut | None] = SimpleQueue()
-        self._written = 0
-        """Blocks."""
         self._closing = False
         self._rest = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writing")
@@ -137,7 +132,7 @@ class ParallelPoster(Closing):
 
     def _write_all(self) -> None:
         """The life of the writing thread."""
-        self._store.merge_later()
+        self._store.merge_many()
         try:
             self._write_blocks()
         finally:
@@ -166,9 +161,6 @@ class ParallelPoster(Closing):
         start = time.monotonic()
         self._store.write_tables(self._tenant, *block.emptied(), cut)
         time.sleep(self._rest * (time.monotonic() - start))
-        self._written += 1
-        if self._written == MANY:
-            self._store.merge()
         if self._progress is not None:
             self._progress(events)
 

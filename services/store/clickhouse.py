@@ -31,6 +31,8 @@ from services.store.sets import LEDGER, SCRATCH, Sets
 _ENTRY: Final = "position, recorded_ms, source, id, type, at_ms, entity, body"
 AS_IT_IS: Final = {"optimize_on_insert": 0}
 """No line stands twice in what is written at once, so the engine need not look for doubles in it: half of the work."""
+MANY: Final = 50
+"""So many pieces are merged at once, which takes some 10 MiB for each, where all is written in one go."""
 _ENDING: Final = re.compile(rf"\b({'|'.join(LEDGER)})$", re.MULTILINE)
 """The name of a ledger table at the end of a line, as a statement that makes or changes it has it."""
 
@@ -210,6 +212,7 @@ class ClickHouseStore:
             raise StoreError(f"the store could not be written: {first_line(error)}") from error
 
     def recover(self, tenant: str) -> None:
+        self.merge()  # who was killed may have left it otherwise
         above = {"tenant": tenant, "position": self.checkpoint(tenant).position}
         for table in ("postings", "history"):
             self._delete(table, "tenant = {tenant:String} AND position > {position:UInt64}", above)
@@ -340,15 +343,17 @@ class ClickHouseStore:
         exchanges = self._origin._exchanges
         return None if exchanges % 2 else str(exchanges)
 
-    def merge_later(self) -> None:
-        """Leave what is written in its pieces until ``merge``: on the way it would be written again and again."""
-        for table in ("postings", "history"):
-            self._command(f"SYSTEM STOP MERGES {{{table}}}", {})
+    def merge_many(self) -> None:
+        """Merge pieces only where there are ``MANY``, until ``merge``: few at a time are written again and again."""
+        self._merge_from(MANY)
 
     def merge(self) -> None:
-        """Let the engine merge pieces when it has time, as it does from the start."""
+        """Let the engine merge pieces as it likes, as it does from the start."""
+        self._merge_from(0)
+
+    def _merge_from(self, pieces: int) -> None:
         for table in ("postings", "history"):
-            self._command(f"SYSTEM START MERGES {{{table}}}", {})
+            self._command(f"ALTER TABLE {{{table}}} MODIFY SETTING min_parts_to_merge_at_once = {pieces}", {})
 
     def tidy(self) -> None:
         """Merge what a long stretch of writing left in many pieces: questions read one piece faster."""

@@ -394,7 +394,7 @@ class ServerStore(ClickHouseStore):
     def reading(self) -> str | None:
         return self._sets.reading()
 
-    def merge_later(self) -> None:
+    def merge_many(self) -> None:
         """A server has its own mind about merges."""
 
     def merge(self) -> None:

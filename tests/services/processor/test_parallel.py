@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from services.processor.parallel import HelperFailed, ParallelPoster, post_paral
 from services.processor.poster import Poster
 from services.replay.digest import ledger_digest
 from services.replay.verify import broken_laws
+from services.store import clickhouse
 from services.store.clickhouse import ClickHouseStore
 from tests.oracle.real_path import NOW_MS, Company
 from tests.services.processor.stories import deal, newer, story
@@ -158,17 +160,29 @@ class TestTheSame:
     def test_of_very_many_pieces_the_engine_merges_some_before(
         self, company: New, journal_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(parallel, "MANY", 2)
-        new, done = company().tell(STORY), []
+        monkeypatch.setattr(clickhouse, "MANY", 6)
+        new, seen = company().tell(STORY), []
 
-        def merge(events: int) -> None:
-            done.append(events)
-            if len(done) == 3:
-                new.store.tidy()  # which the engine refuses while it may not merge
+        def wait(events: int) -> None:
+            seen.append(pieces(new))
+            if len(seen) == 8:
+                deadline = monotonic() + 60
+                while pieces(new) >= seen[0] + 7:
+                    assert monotonic() < deadline, "the engine has merged nothing"
 
-        post_parallel(new.tenant, journal_path, new.store, progress=merge)
+        post_parallel(new.tenant, journal_path, new.store, progress=wait)
 
-        assert sum(done) == len(STORY)
+        assert seen[1] == seen[0] + 1, "few are left as they are"
+        assert pieces(new) == 1
+
+    def test_what_a_killed_poster_left_is_merged_as_ever(self, company: New) -> None:
+        new = company()
+        new.store.merge_many()
+
+        new.store.recover(new.tenant)
+
+        settings = "SELECT engine_full FROM system.tables WHERE name = 'postings' AND database = currentDatabase()"
+        assert "min_parts_to_merge_at_once = 0" in new.store.query(settings, {})[0][0]
 
     def test_nothing_to_post_is_fine(self, company: New, journal_path: Path) -> None:
         new = company(STORY[:10])
