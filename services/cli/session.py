@@ -135,6 +135,17 @@ class Session:
         if not self.json:
             self.live_by(workspace.books(tenant))
 
+    def live_beside(self) -> None:
+        """The same by the tenant's journal, where another process may own the data folder; machines do not ask."""
+        from services.journal.calendar import calendar_in
+        from services.journal.sqlite import SqliteJournal
+
+        settings = self.settings
+        if self.json or not settings.journal_path.exists():
+            return
+        with SqliteJournal(settings.journal_path, read_only=True) as journal:
+            self._calendar = calendar_in(journal, settings)
+
     def moment(self, told: str) -> str:
         """A moment of an answer, as people read it; without books, by the setting of the time zone."""
         from events.envelope import to_ms, to_text

@@ -197,4 +197,8 @@ def test_people_read_moments_by_their_own_clocks(run: Run) -> None:
     for verb in (["status"], ["dead-letters", "list"], ["dead-letters", "show", "1"]):
         assert "+08:00" in run(*verb).out, verb
         assert "+08:00" not in run(*verb, "--json").out, verb
+    run("keys", "create")
+    for verb in (["trail"], ["keys", "list"]):
+        assert "+08:00" in run(*verb).out, verb
+        assert "+08:00" not in run(*verb, "--json").out, verb
     assert "2026-09-30T17:00:00Z" in [told["time"] for told in run("explain", "bookings", "--json").json["events"]]
