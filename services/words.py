@@ -160,6 +160,7 @@ _CHINESE: Final = {
         "{all} 条事件中有 {n} 条改述；这是对历史的重新计分，不是预测"
     ),
     "{n} lines of wins are credited to other contacts": "{n} 条赢单分录改记到其他接触来源",
+    "Nothing moved: {why}.": "没有任何变动：{why}。",
     "slice": "切片",
     "old value": "旧值",
     "new value": "新值",

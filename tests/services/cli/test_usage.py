@@ -117,6 +117,17 @@ def test_a_scenario_that_is_none_is_bad_usage(told: Run, tmp_path: Path) -> None
         assert (ran.code, words in ran.sentence) == (2, True)
 
 
+def test_a_scenario_that_moves_nothing_says_so_in_a_sentence(told: Run, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("attribution: first", "utf-8")
+
+    assert "\nNothing moved: no win has a contact up to it that" in told("what-if", file, "bookings").out
+    assert (
+        "\n没有任何变动：赢单之前没有任何注明渠道或活动的接触。"
+        in told("what-if", file, "bookings", "--lang", "zh").out
+    )
+
+
 def test_an_error_is_told_to_machines_on_standard_output_too(run: Run) -> None:
     for args in (["--json", "nonsense"], ["kpi", "nonsense", "--json"], ["kpi", "bookings", "--csv", "--json"]):
         ran = run(*args)
