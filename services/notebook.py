@@ -75,8 +75,10 @@ class Answer:
         return len(self._table.rows)
 
     def __repr__(self) -> str:
-        cut = self.told["cut"]
-        return f"<{self._table.title}: {len(self)} rows, as known at position {cut['position']}>"
+        cut, broken = self.told["cut"], ", ".join(self.told["laws"]["broken"])
+        doubt = f"; the laws of the ledger do not hold ({broken}): trust no number before salestream verify"
+        known = f"as known at position {cut['position']}{doubt if broken else ''}"
+        return f"<{self._table.title}: {len(self)} rows, {known}>"
 
     def _repr_html_(self) -> str:
         """How a notebook shows it."""

@@ -77,7 +77,8 @@ async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
     def work(books: Books) -> Response:
         """Answered, unless the caller has what stands at the cut already."""
         position, laws = books.cut(asked.as_of).position, gateway.laws.known(books).told()
-        tag = f'W/"{position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}-{"-".join(laws["broken"])}"'
+        trusted = f"{laws['hold']}-{'-'.join(laws['broken'])}"
+        tag = f'W/"{position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}-{trusted}"'
         headers = {"ETag": tag, CUT: str(position)}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)

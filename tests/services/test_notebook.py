@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -155,3 +156,49 @@ def test_a_folder_in_use_and_an_address_without_a_gateway_are_sentences(tmp_path
         Notebook(tmp_path)
     with pytest.raises(NotebookError, match=r"cannot be asked: .*; is `salestream serve` there"):
         Notebook("http://127.0.0.1:1").kpi("bookings")
+
+
+@pytest.fixture(scope="module")
+def spoilt(told: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder, of whose ledger a line was deleted."""
+    folder = tmp_path_factory.mktemp("spoilt") / "data"
+    _copy(told, folder)
+    spoil = """
+import sys
+from pathlib import Path
+from services.settings import Settings
+from services.workspace import Workspace
+
+with Workspace(Settings(data=Path(sys.argv[1]))) as workspace:
+    workspace.post_all()
+    workspace.store._command("ALTER TABLE postings DELETE WHERE measure = 'won' SETTINGS mutations_sync = 2", {})
+"""
+    subprocess.run([sys.executable, "-c", spoil, folder], check=True)
+    return folder
+
+
+def test_a_line_that_is_lost_is_said_by_every_answer_of_a_folder(spoilt: Path) -> None:
+    with Notebook(spoilt) as books:
+        answers = books.kpi("bookings"), books.explain("bookings")
+        changed = books.changes("bookings", known_from=2)
+    for told in (*(answer.told for answer in answers), changed):
+        assert told["laws"]["hold"] is False
+        assert "lines_are_all_there" in told["laws"]["broken"]
+    for answer in answers:
+        assert "the laws of the ledger do not hold (" in answer._repr_html_()
+
+
+def test_a_line_that_is_lost_is_said_by_every_answer_over_http(spoilt: Path) -> None:
+    key = json.loads(shell("--data", spoilt, "--json", "keys", "create", "--scope", "read").out)["key"]
+    with served(spoilt) as house:
+        books = Notebook(house.told["address"], key=key)
+        told = [books.kpi("bookings").told, books.explain("bookings").told, books.changes("bookings", known_from=2)]
+        house.http.headers["Authorization"] = f"Bearer {key}"
+        paths = ("bookings", "bookings?page_size=1", "bookings/explain", "bookings/changes?known_from=2")
+        told += [house.http.get(f"/api/kpis/{path}").json() for path in paths]
+        status = house.http.get("/api/status").json()
+    for each in told:
+        assert each["laws"]["hold"] is False
+        assert "lines_are_all_there" in each["laws"]["broken"]
+    assert status["laws_hold"] is False
+    assert "holds" not in status["laws"]["lines_are_all_there"]
