@@ -63,6 +63,11 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not self.invoke_without_command:
+            raise click.UsageError(f"{ctx.command_path} needs a verb; allowed: {', '.join(self.commands)}")
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -73,10 +78,21 @@ class Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise Stopped from error
         except BrokenPipeError as error:
             raise PipeClosed from error
+        finally:
+            if _interrupted(cause := sys.exception()):
+                raise Stopped from cause
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C came before: an import that it broke off may fail in another way, and so may cleaning up."""
+    while error is not None:
+        native = isinstance(error, ImportError) and str(error).startswith(KeyboardInterrupt.__name__)
+        if native or isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class Session:

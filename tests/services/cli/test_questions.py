@@ -72,6 +72,13 @@ def test_every_answer_says_whether_the_laws_hold(told: Run, folder: Path) -> Non
     assert "账目恒等式不成立" in told("--lang", "zh", "kpi", "bookings").out.splitlines()[-1]
 
 
+def test_before_the_first_event_nothing_was_known(told: Run) -> None:
+    for verb in ("kpi", "explain"):
+        for as_of in ("0", "2026-08-01"):
+            assert "\nNothing was known then.\n" in told(verb, "bookings", "--as-of", as_of).out
+    assert "当时尚无任何所知。" in told("kpi", "bookings", "--as-of", "0", "--lang", "zh").out
+
+
 def test_a_duration_behind_minutes_is_shown_in_minutes(run: Run) -> None:
     lead = event("lead.created", "1", "2026-09-01T09:00:00Z", "2026-09-01T09:00:00Z", lead_id="L-1")
     call = event(
