@@ -30,7 +30,7 @@ from events.envelope import (
 )
 from events.fields import fields_of
 from events.personal import ERASED, PERSONAL, SEALED, TOKEN
-from events.refusals import refusal, shown
+from events.refusals import named, refusal, shown
 from events.upcasts import UPCASTS, upcast
 from events.vocabulary import EVENTS
 from events.words import NAME_WORDS, is_name, json_kind, minor_text
@@ -202,7 +202,7 @@ def _extensions(told: dict[str, Any]) -> dict[str, str | int | bool]:
         value = told[name]
         if not (name.isascii() and name.isalnum() and name.islower() and len(name) <= 20):
             allowed = "names of 1-20 characters a-z and 0-9, and the payload as an object in data"
-            raise InvalidEvent(shown(name), f"is not an attribute of CloudEvents; allowed: {allowed}")
+            raise InvalidEvent(named(name), f"is not an attribute of CloudEvents; allowed: {allowed}")
         if value is not None:
             kept[name] = _extension(name, value)
     return kept

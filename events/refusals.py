@@ -25,7 +25,7 @@ _PROBLEMS: Final = {
 def refusal(error: ErrorDetails, event: type[SalesEvent]) -> tuple[str, str]:
     """The field, and its problem with what is allowed, of an error that pydantic found in the data."""
     path = [part for part in error["loc"] if part != "[key]"]
-    name = ".".join(["data", *(shown(str(part)) for part in path)])
+    name = ".".join(["data", *(named(str(part)) for part in path)])
     if error["type"] == "extra_forbidden":
         outer = _field(path[:-1], event)
         known = ", ".join(field.name for field in fields_of((outer and outer.inner) or event))
@@ -36,8 +36,13 @@ def refusal(error: ErrorDetails, event: type[SalesEvent]) -> tuple[str, str]:
     return name, f"{problem or 'is ' + json_kind(error['input'])}; allowed: {allowed}"
 
 
+def named(text: str) -> str:
+    """A name as it can be printed: as ``shown`` has it, in quotes where there is nothing to see."""
+    return shown(text) if text.strip(" ") else f'"{text[:40]}"'
+
+
 def shown(text: str) -> str:
-    """A name as it can be printed: cut, and with unseen characters spelled out."""
+    """A text as it can be printed: cut, and with unseen characters spelled out."""
     return text[:40] if text[:40].isprintable() else ascii(text[:40])[1:-1]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from events.refusals import shown
+from events.refusals import named
 
 
 class NotStrict(Exception):
@@ -43,7 +43,7 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in found if names.count(name) > 1)
-        raise NotStrict(f"names {shown(twice)} twice in one object; allowed: every name once")
+        raise NotStrict(f"names {named(twice)} twice in one object; allowed: every name once")
     return found
 
 

@@ -13,7 +13,7 @@ from projections.catalogue import BY_ID
 from projections.definitions import Calendar, Definitions
 from projections.exact import Fraction
 from projections.formula import RANKED, Part, Undefined, Value, Window, read_together
-from projections.periods import FOREVER, Period, TooManyPeriods, earlier, moment, periods
+from projections.periods import FOREVER, Period, TooManyPeriods, apart, earlier, moment, periods
 from projections.plan import RATED, REST, Planner, Span, spans
 from projections.presence import rep_days
 from projections.question import ENTITIES, BadQuestion, Question
@@ -96,7 +96,12 @@ class Asker:
         if not question.compare:
             return [], {}
         former = earlier(stretch, question.grain, question.compare, self.definitions.calendar)
-        return former, self._values(question, former, planner)
+        values: dict[str, dict[Place, Value]] = {}
+        for numbers in apart(former):
+            found = self._values(question, [former[number] for number in numbers], planner)
+            for name, told in found.items():
+                values.setdefault(name, {}).update({(numbers[place], cell): told[place, cell] for place, cell in told})
+        return former, values
 
     def _top(self, question: Question, stretch: Sequence[Period]) -> list[Cell]:
         """The cells with the most, or the least if that is the order, over the whole stretch."""

@@ -165,7 +165,7 @@ def cause_of(fact: Fact, outcomes: Iterable[str], since_ms: int) -> str:
     told = fact.data
     if isinstance(told, EventVoided):
         return "voided"
-    if isinstance(told, DealReopened):
+    if isinstance(told, DealReopened) and "taken_back" in outcomes:
         return "reopened"
     if isinstance(told, DealUpdated):
         owner = any(value is not None for value in (told.rep_id, told.team_id, told.region))
@@ -181,18 +181,22 @@ def causes(
     """The cause for each event whose contribution changed, with the position of the event that is it, or 0.
 
     ``since`` is the earlier cut, position and recorded time; ``restated`` are the lines after it that belong to the
-    events; ``facts`` those events and the ones that caused such lines. An old event without such lines counts
-    otherwise only in consequence of others: it is no longer the first purchase, say.
+    events or their causes; ``facts`` those events and the ones that caused such lines. A new event that posted lines
+    when it was told is its own cause, whatever moved these later. An old event without such lines counts otherwise
+    only in consequence of others: it is no longer the first purchase, say.
     """
     position, recorded_ms = since
     outcomes: dict[int, set[str]] = {}
     by: dict[int, int] = {}
+    own: set[int] = set()
     for line in restated:
         outcomes.setdefault(line.position, set()).add(line.outcome)
         by[line.event] = max(by.get(line.event, 0), line.position)
+        if line.event == line.position:
+            own.add(line.event)
     found = {}
     for event in events:
-        cause = event if event > position and by.get(event, event) == event else by.get(event, 0)
+        cause = event if event in own or (event > position and event not in by) else by.get(event, 0)
         fact = facts.get(cause)
         name = "consequences" if fact is None else cause_of(fact, outcomes.get(cause, ()), recorded_ms)
         found[event] = name, cause

@@ -34,7 +34,8 @@ salestream explain bookings --where region=华东 --from 2026-11 --to 2026-12
 - `org`: team, region and manager are as the `event` told them, else those of its rep's assignment in force at the time;
   or those of the rep first (`then`); or those of the rep's last assignment (`now`).
 - `compare`: with the period before (`previous`) or the same of the year before (`year`): its value and parts, the
-  change and the growth.
+  change and the growth. The same of the year before are the same dates, 29 February with the 28th, and whole months
+  with whole months; a week is compared with that of 52 weeks before, so that weekdays meet.
 - `limit` gives so many rows; with `rest` so many cells, those with the most over the whole stretch (with the least
   where `order` is `value`), and all others as one, in each period. What is counted once is counted once in the rest. Of
   targets each KPI has a rest of its own.

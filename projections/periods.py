@@ -177,17 +177,21 @@ def a_year_before(at_ms: int, calendar: Calendar) -> int:
 def earlier(stretch: Sequence[Period], grain: str, compare: str, calendar: Calendar) -> list[Period]:
     """What each of these periods is compared with: the one before it (``previous``), or that of a year before.
 
-    Days, weeks and hours of a year before are those of 52 weeks before, so that weekdays meet. A whole stretch that
-    begins and ends with months is compared with as many months before it, else with as many days.
+    A year before are the same dates, by the clock on the wall; 29 February is compared with the 28th, and whole months
+    with whole months. Weeks are those of 52 weeks before, so that weekdays meet. So two periods may be compared with
+    the same day, and 29 February with none. A whole stretch that begins and ends with months has as many months before
+    it, else as many days.
     """
+    if compare == "year" and grain != "week":
+        return [_year_before(each, grain, calendar) for each in stretch]
+    months, days = {"month": 1, "week": 0, "day": 0, "hour": 0}.get(grain, 3 if "quarter" in grain else 12), 0
     if compare == "year":
-        months, days = (0, 364) if grain in ("hour", "day", "week") else (12, 0)
+        days = 364
     elif grain == "total":
         first, end = calendar.day(stretch[0].from_ms), calendar.day(stretch[0].to_ms)
         months = (end.year - first.year) * 12 + end.month - first.month if first.day == end.day == 1 else 0
         days = 0 if months else (end - first).days
     else:
-        months, days = {"month": 1, "week": 0, "day": 0, "hour": 0}.get(grain, 3 if "quarter" in grain else 12), 0
         days = {"week": 7, "day": 1}.get(grain, 0)
     if not months and not days:
         length = stretch[0].to_ms - stretch[0].from_ms if grain == "total" else 3_600_000
@@ -195,6 +199,44 @@ def earlier(stretch: Sequence[Period], grain: str, compare: str, calendar: Calen
     edges = [_earlier(each.from_ms, months, days, calendar) for each in stretch]
     edges.append(_earlier(stretch[-1].to_ms, months, days, calendar))
     return [_period(grain, start, end, calendar) for start, end in pairwise(edges)]
+
+
+def _year_before(period: Period, grain: str, calendar: Calendar) -> Period:
+    """From the same date and time as the first moment up to those of the last."""
+    first, last = calendar.day(period.from_ms), calendar.day(period.to_ms - 1)
+    after = last + timedelta(days=1)
+    start, day = _at(add_months(first, -12), period.from_ms, calendar), add_months(last, -12)
+    if grain == "hour":
+        end = start + period.to_ms - period.from_ms
+    elif period.to_ms != calendar.midnight(after):
+        end = _at(day, period.to_ms, calendar)
+    elif after.day == 1 and (first.day == 1 or grain not in ("day", "total")):
+        end = calendar.midnight(add_months(after, -12))
+    else:
+        end = calendar.midnight(day + timedelta(days=1))
+    if end <= start:  # it went over the midnight that 29 February begins at
+        end = calendar.midnight(day + timedelta(days=1))
+    return _period(grain, start, end, calendar)
+
+
+def _at(day: date, at_ms: int, calendar: Calendar) -> int:
+    """The moment of a day at which the clock on the wall shows what it shows at another."""
+    if at_ms == calendar.midnight(calendar.day(at_ms)):
+        return calendar.midnight(day)
+    shown = to_moment(at_ms).astimezone(calendar.zone(at_ms)).time()
+    return to_ms(datetime.combine(day, shown, calendar.zone(calendar.midnight(day))).astimezone(UTC))
+
+
+def apart(stretch: Sequence[Period]) -> list[list[int]]:
+    """The numbers of periods in groups, in each of which none overlaps another."""
+    groups: list[list[int]] = []
+    for number, period in enumerate(stretch):
+        free = next((group for group in groups if stretch[group[-1]].to_ms <= period.from_ms), None)
+        if free is None:
+            groups.append([number])
+        else:
+            free.append(number)
+    return groups
 
 
 def _period(grain: str, from_ms: int, to_ms: int, calendar: Calendar) -> Period:

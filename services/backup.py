@@ -208,7 +208,8 @@ def unpacked(file: Path, folder: Path, progress: Progress = lambda count: None) 
                         progress(len(chunk))
         made = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Backup)
     except (tarfile.TarError, EOFError, OSError, msgspec.DecodeError) as error:
-        raise BadBackup(f"{file} cannot be read as a backup ({error}); name another") from error
+        problem = str(error).partition(":\n")[0]  # what each way of reading it finds says nothing to anybody
+        raise BadBackup(f"{file} cannot be read as a backup ({problem}); name another") from error
     for name, digest in made.files.items():
         if not (folder / name).is_file() or _digest(folder / name) != digest:
             raise BadBackup(f"{name} in {file} is not as it was written; take another backup")

@@ -156,7 +156,10 @@ class Books:
 
     def _cut_at(self, position: int, now: Cut) -> Cut:
         if position > now.position:
-            raise BadQuestion("as_of", f"{position} lies after the latest position; allowed: 0 to {now.position}")
+            raise BadQuestion(
+                "as_of",
+                f"{position} lies after the latest position; allowed: 0 to {now.position}, or a moment such as 2026-11",
+            )
         return self._latest("position", position) if position < now.position else now
 
     def _latest_at(self, clock: str, known: int) -> Cut:

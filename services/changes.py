@@ -89,10 +89,12 @@ def _cut(books: Books, field: str, known: str | None) -> Cut:
 
 
 def _restated(books: Books, events: list[int], early: Cut, late: Cut) -> list[Restated]:
-    """The lines between the cuts that belong to these events."""
+    """The lines between the cuts that belong to these events, and what those that caused them posted themselves."""
+    between = "tenant = {tenant:String} AND position > {early:UInt64} AND position <= {late:UInt64}"
+    theirs = f"{between} AND event IN {{events:Array(UInt64)}}"
     rows = books.query(
-        "SELECT DISTINCT event, position, outcome FROM {postings} WHERE tenant = {tenant:String} "
-        "AND position > {early:UInt64} AND position <= {late:UInt64} AND event IN {events:Array(UInt64)}",
+        f"SELECT DISTINCT event, position, outcome FROM {{postings}} WHERE {theirs} "
+        f"OR {between} AND event = position AND event IN (SELECT position FROM {{postings}} WHERE {theirs})",
         {"tenant": books.tenant, "early": early.position, "late": late.position, "events": events},
     )
     return [Restated(*row) for row in rows]

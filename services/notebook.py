@@ -8,18 +8,20 @@
 Of a data folder, which this process then owns, or of a running ``salestream serve``, at its address and with a key.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from datetime import date
 from html import escape
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
 import msgspec
 
+from events.vocabulary import EVENTS
 from projections.question import BadQuestion, Question, question
 from services.changes import changes
 from services.closing import Closing
@@ -75,8 +77,10 @@ class Answer:
         return len(self._table.rows)
 
     def __repr__(self) -> str:
-        cut = self.told["cut"]
-        return f"<{self._table.title}: {len(self)} rows, as known at position {cut['position']}>"
+        cut, broken = self.told["cut"], ", ".join(self.told["laws"]["broken"])
+        doubt = f"; the laws of the ledger do not hold ({broken}): trust no number before salestream verify"
+        known = f"as known at position {cut['position']}{doubt if broken else ''}"
+        return f"<{self._table.title}: {len(self)} rows, {known}>"
 
     def _repr_html_(self) -> str:
         """How a notebook shows it."""
@@ -189,30 +193,73 @@ class Notebook(Closing):
 
         Raises NotebookError where the books are asked over HTTP, StoreError where it cannot be answered.
         """
-        if not isinstance(self._source, _Folder):
+        if isinstance(self._source, _Served):
             raise NotebookError("SQL is for those who have the store; allowed: a data folder, or ClickHouse itself")
-        return Frame(self._source.select(query))
+        return Frame(cast(_Folder, self._source).select(query))
 
     def close(self) -> None:
-        """Let go of the books, so that another process may open the folder."""
+        """Let go of the books, so that another process may open the folder. Whoever asks then gets a NotebookError."""
         self._source.close()
+        self._source = _Closed()
 
 
 def _question(id: str, by: str | Iterable[str], where: str | Iterable[str], more: dict[str, Any]) -> Question:
-    """Raises BadQuestion."""
-    if isinstance(more.get("as_of"), int):
-        more = more | {"as_of": str(more["as_of"])}
-    try:
-        return question(id, by=_several(by), where=_several(where), **more)
-    except TypeError as error:
-        unknown = str(error).rpartition("'")[0].rpartition("'")[2]
-        raise BadQuestion(
-            unknown, f"is no part of a question; allowed: {', '.join(list(signature(question).parameters)[1:])}"
-        ) from error
+    """Raises BadQuestion, also where something is of a kind that cannot be meant."""
+    if "by" in more:
+        raise BadQuestion("by", "makes several cells; allowed: one, narrowed by where")
+    parts = list(signature(question).parameters)[1:]
+    told: dict[str, Any] = {}
+    for name, value in more.items():
+        if name not in parts:
+            raise BadQuestion(name, f"is no part of a question; allowed: {', '.join(parts)}")
+        told[name] = _told(name, value)
+    filters = _filters(where) if isinstance(where, Mapping) else _several("where", where)
+    return question(_told("kpi", id), by=_several("by", by), where=filters, **told)
 
 
-def _several(told: str | Iterable[str]) -> list[str]:
-    return [told] if isinstance(told, str) else list(told)
+def _told(name: str, value: Any) -> Any:
+    """A word of a question. Moments may be dates or years, and positions numbers. Raises BadQuestion."""
+    kind, words = _KINDS[name]
+    if name in _MOMENTS:
+        value = value.isoformat() if isinstance(value, date) else str(value) if type(value) is int else value
+    if not isinstance(value, kind) or (name == "limit" and isinstance(value, bool)):
+        raise BadQuestion(name, f"{value!r} is of another kind; allowed: {words}")
+    return value
+
+
+def _several(name: str, told: str | Iterable[str]) -> list[str]:
+    if not isinstance(told, Iterable):
+        raise BadQuestion(name, f"{told!r} is of another kind; allowed: a text, or several")
+    return [_told(name, each) for each in ([told] if isinstance(told, str) else told)]
+
+
+def _filters(where: Mapping[str, Any]) -> list[str]:
+    """``{"region": "E"}``, or ``{"region": ["E", "W"]}``, as filters are told."""
+    return [f"{name}={value}" for name, values in where.items() for value in _several("where", values)]
+
+
+_MOMENTS: Final = ("from_", "to", "as_of")
+_NO: Final = type(None)
+_KINDS: Final[dict[str, tuple[Any, str]]] = {
+    "limit": ((int, _NO), "a whole number"),
+    "rest": (bool, "True or False"),
+    "kpi": (str, "a text"), "by": (str, "a text"), "where": (str, "a text"), "grain": (str, "a text"),
+    "org": (str, "a text"), "fx": (str, "a text"),
+    **dict.fromkeys(("from_", "to"), ((str, _NO), "a text, a date or a year")),
+    "as_of": ((str, _NO), "a text, a date or a position"),
+    **dict.fromkeys(("currency", "order", "compare"), ((str, _NO), "a text")),
+}  # fmt: skip
+"""What each word of a question may be."""
+
+
+class _Closed:
+    """Books that were closed."""
+
+    def close(self) -> None:
+        """Closing twice is fine."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotebookError("these books were closed; open them anew: Notebook(…)")
 
 
 class _Folder:
@@ -220,9 +267,11 @@ class _Folder:
 
     def __init__(self, data: Path, tenant: str | None, past: str | None = None) -> None:
         told: dict[str, Any] = {"data": data} | ({"tenant": tenant} if tenant else {})
+        settings = Settings(**told)
+        if not data.exists() and not settings.on_kafka:
+            raise NotebookError(f"there is no folder {data}; allowed: one that salestream ingest has told events to")
         with ExitStack() as opened:
-            self._workspace: Final = opened.enter_context(Workspace(Settings(**told)))
-            settings = self._workspace.settings
+            self._workspace: Final = opened.enter_context(Workspace(settings))
             if not settings.posted_by_workers:
                 self._workspace.post(settings.tenant, self._workspace.store)
             self._books: Final = self._workspace.books(past=past)
@@ -244,6 +293,9 @@ class _Folder:
         return told | {"laws": self._laws.known(self._books).told()}
 
     def history(self, kind: str, entity: str) -> dict[str, Any]:
+        kinds = list(dict.fromkeys(event.KIND for event in EVENTS))
+        if kind not in kinds:
+            raise BadQuestion("entity", f"{kind!r} is no entity; allowed: {', '.join(kinds)}")
         return history(self._books, kind, entity)
 
     def select(self, sql: str) -> "pyarrow.Table":

@@ -103,6 +103,7 @@ _CHINESE: Final = {
     "No rows: nothing is known that this question is about.": "没有结果：没有与该问题相关的数据。",
     "As known at position {position}, recorded {recorded}.": "截至日志位置 {position}（记录时间 {recorded}）的所知。",
     "Nothing was told yet.": "尚未收到任何事件。",
+    "Nothing was known then.": "当时尚无任何所知。",
     "Nothing was told to tenant {tenant} of {data} yet: tell it by salestream ingest, or name other books by --data "
     "and --tenant.": (
         "{data} 中的租户 {tenant} 尚未收到任何事件：请用 salestream ingest 报送，或用 --data 和 --tenant 另选账本。"
@@ -160,6 +161,7 @@ _CHINESE: Final = {
         "{all} 条事件中有 {n} 条改述；这是对历史的重新计分，不是预测"
     ),
     "{n} lines of wins are credited to other contacts": "{n} 条赢单分录改记到其他接触来源",
+    "Nothing moved: {why}.": "没有任何变动：{why}。",
     "slice": "切片",
     "old value": "旧值",
     "new value": "新值",

@@ -115,6 +115,10 @@ class Workspace(Closing):
         told = tenant or self.settings.tenant, self.settings
         return Books(store or self.store, *told, past=past, opened=self.journal.opened)
 
+    def answers_at(self, address: str) -> None:
+        """Whoever finds the folder in use is told to ask there."""
+        (self.folder / "lock").write_text(address, "utf-8")
+
     def close(self) -> None:
         """Let go of everything."""
         self._opened.close()
@@ -142,6 +146,8 @@ def owned(folder: Path) -> IO[str]:
         lock.seek(0)
         owner = lock.read().strip() or "another process"
         lock.close()
+        if "://" in owner:
+            raise InUse(f"the data folder {folder} is served at {owner}; ask there, or stop that process") from error
         raise InUse(
             f"the data folder {folder} is in use by {owner}; wait for it, or choose another with --data"
         ) from error

@@ -99,6 +99,7 @@ def list_(session: Session, every: bool) -> int:
     if not found:
         session.say(t("There are no keys."))
         return FINE
+    session.live_beside()
     rows = [[*row, t(state)] for *row, state in (_row(session, key, now) for key in found)]
     names = [t(name) for name in ("prefix", "tenant", "name", "scopes", "since", "expires", "state")]
     session.say(show.table(names, rows))

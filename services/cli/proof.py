@@ -100,6 +100,7 @@ def check(session: Session, file: Path, signer: str | None, signature_only: bool
         with session.workspace() as workspace:
             session.post(workspace, [told["statement"]["tenant"]])
             result["same"] = compared(workspace, told["statement"])
+            session.live_in(workspace, told["statement"]["tenant"])
     if session.json:
         session.tell(result)
     else:

@@ -227,7 +227,7 @@ def _answer(session: Session, answer: dict[str, Any], asked: "Question") -> None
         session.say(t("No rows: nothing is known that this question is about."))
     session.say()
     session.say(_definition(session, answer, asked))
-    session.say(_cut(session, answer["cut"]))
+    session.say(_cut(session, answer["cut"], asked))
     assert kpi_.unit == answer["unit"]
 
 
@@ -307,7 +307,9 @@ def _definition(session: Session, answer: dict[str, Any], asked: "Question") -> 
     return f"{session.t('Definition')} {answer['definition']['hash']}: {words}{spelled}"
 
 
-def _cut(session: Session, cut: dict[str, Any]) -> str:
+def _cut(session: Session, cut: dict[str, Any], asked: "Question") -> str:
+    if not cut["position"] and asked.as_of is not None:
+        return session.t("Nothing was known then.")
     if not cut["position"]:
         sentence = session.t(
             "Nothing was told to tenant {tenant} of {data} yet: tell it by salestream ingest, or name other books by "
@@ -351,7 +353,7 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
         _some(session, [*_event_headings(session), t("reason")], rows, numbers=[0])
     session.say()
     session.say(_definition(session, receipt, asked))
-    session.say(_cut(session, receipt["cut"]))
+    session.say(_cut(session, receipt["cut"], asked))
 
 
 def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None:

@@ -82,15 +82,13 @@ def _stretch(
     journal: "Journal", settings: "Settings", from_: str | None, to: str | None, as_of: str | None
 ) -> tuple[int, int]:
     """The first and last position. Raises Problem."""
-    from events.codec import read
     from events.envelope import to_text
-    from projections.definitions import Definitions
     from projections.periods import moment
     from services.clock import now_ms
+    from services.journal.calendar import calendar_in
 
     head = journal.head(settings.tenant).position
-    told = journal.of_type(settings.tenant, ["calendar.defined", "event.voided"])
-    calendar = Definitions(map(read, told), timezone=settings.timezone, currency=settings.currency).calendar
+    calendar = calendar_in(journal, settings)
 
     def place(name: str, text: str | None, otherwise: int, before_ms: int, after: int) -> int:
         if text is None:

@@ -48,15 +48,15 @@ def serve(session: Session, host: str, port: int, as_of: str | None) -> int:
             at = bound(host, port)
         except OSError as error:
             raise Problem(_taken(host, port, error)) from error
-        with at, _application(session, settings, keys, host, as_of) as (app, beside):
-            told = {"address": address_of(at), "key": _needs_key(settings, host), "keys": usable}
+        told: dict[str, Any] = {"address": address_of(at), "key": _needs_key(settings, host), "keys": usable}
+        with at, _application(session, settings, keys, host, as_of, told["address"]) as (app, beside):
             run(app, at, beside=beside, started=lambda: _started(session, told))
     return FINE
 
 
 @contextmanager
 def _application(
-    session: Session, settings: "Settings", keys: "KeyStore", host: str, as_of: str | None
+    session: Session, settings: "Settings", keys: "KeyStore", host: str, as_of: str | None, address: str
 ) -> "Iterator[tuple[Application, Future[None] | None]]":
     from services.control import Desk
     from services.gateway.wiring import alone, embedded
@@ -71,6 +71,7 @@ def _application(
     with session.workspace() as workspace:
         session.post(workspace, workspace.journal.tenants())
         workspace.books().cut(as_of)  # said now, where there is no such moment
+        workspace.answers_at(address)
         with embedded(workspace, keys, host, as_of) as (app, follower), Desk(workspace.folder, verbs_of(workspace)):
             yield app, follower.done
 

@@ -63,6 +63,11 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not self.invoke_without_command:
+            raise click.UsageError(f"{ctx.command_path} needs a verb; allowed: {', '.join(self.commands)}")
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -73,10 +78,21 @@ class Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise Stopped from error
         except BrokenPipeError as error:
             raise PipeClosed from error
+        finally:
+            if _interrupted(cause := sys.exception()):
+                raise Stopped from cause
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C came before: an import that it broke off may fail in another way, and so may cleaning up."""
+    while error is not None:
+        native = isinstance(error, ImportError) and str(error).startswith(KeyboardInterrupt.__name__)
+        if native or isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class Session:
@@ -134,6 +150,17 @@ class Session:
         """The same by the books of a tenant, as far as they are posted; machines do not ask."""
         if not self.json:
             self.live_by(workspace.books(tenant))
+
+    def live_beside(self) -> None:
+        """The same by the tenant's journal, where another process may own the data folder; machines do not ask."""
+        from services.journal.calendar import calendar_in
+        from services.journal.sqlite import SqliteJournal
+
+        settings = self.settings
+        if self.json or not settings.journal_path.exists():
+            return
+        with SqliteJournal(settings.journal_path, read_only=True) as journal:
+            self._calendar = calendar_in(journal, settings)
 
     def moment(self, told: str) -> str:
         """A moment of an answer, as people read it; without books, by the setting of the time zone."""

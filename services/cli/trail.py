@@ -34,6 +34,7 @@ def trail(session: Session, types: tuple[str, ...], limit: int) -> None:
     if not found:
         session.say(session.t("Nobody has asked or changed anything yet."))
         return
+    session.live_beside()
     headings = [session.t(name) for name in ("recorded", "who", "type", "what")]
     rows = [
         [session.moment(each["time"]), each["data"].pop("who"), each["type"], _what(each["data"])] for each in found

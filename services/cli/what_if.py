@@ -52,6 +52,8 @@ def what_if(
         show.table([t(name) for name in ("KPI", "period", "slice", "reality", "scenario")], rows, numbers=[3, 4])
     )
     session.say()
+    if result["why_not"]:
+        session.say(t("Nothing moved: {why}.").format(why=session.sentence(result["why_not"])))
     if result["credited"]:
         session.say(t("{n} lines of wins are credited to other contacts").format(n=f"{result['credited']:,}"))
     session.say(t("{n} of {all} events are told otherwise; a re-scoring of what happened, not a prediction").format(

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from events.vocabulary import BY_TYPE
 from services.gateway import events, health, hooks, pages, persons, reading, wall
@@ -53,8 +54,21 @@ class Direct(APIRoute):
         return handler
 
 
+_ENDLESS: Final = frozenset(
+    route.path for route in ROUTES if "text/event-stream" in route.responses.get(200, {}).get("content", {})
+)
+
+
 class Application(FastAPI):
-    """The application with its own OpenAPI document."""
+    """The application with its own OpenAPI document.
+
+    HEAD is answered as GET is, and the server leaves the body out (RFC 9110, 9.3.2); but not where GET never ends.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD" and scope["path"] not in _ENDLESS:
+            scope = {**scope, "method": "GET"}
+        await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -82,7 +96,7 @@ def app(gateway: Gateway) -> Application:
     made.state.end = gateway.screens.end if gateway.screens is not None else _nothing_to_end
     for route in ROUTES:
         made.add_api_route(
-            route.path,
+            f"{route.path.removesuffix('}')}:path}}" if route.slashes else route.path,
             _guarded(gateway, route),
             methods=[route.method],
             summary=route.summary,
@@ -171,6 +185,8 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     """What the framework refuses: a path or a method that there is not."""
     assert isinstance(error, HTTPException), "it is registered for these"
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if headers.get("allow") == "GET" and request.url.path not in _ENDLESS:
+        headers["allow"] = "GET, HEAD"
     return of_status(error.status_code, headers | _HEADERS).response(language(request))
 
 

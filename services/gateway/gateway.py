@@ -76,3 +76,5 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An OpenAPI request body object."""
     parameters: tuple[dict[str, Any], ...] = ()
     """OpenAPI parameter objects."""
+    slashes: bool = False
+    """Whether the last parameter of the path may hold some."""

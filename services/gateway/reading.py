@@ -1,5 +1,6 @@
 """Reading over HTTP: the catalogue, KPIs, receipts, changes and histories; answered as the command line answers."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -46,6 +47,9 @@ _QUESTION: Final = {
 CUT: Final = "salestream-cut"
 """The header that says at which position of the journal something was answered."""
 _MANY: Final = ("by", "where")
+_MOMENTS: Final = ("from", "to", "as_of", "known_from", "known_to")
+_BARE_PLUS: Final = re.compile(r"(T[\d:.]+) (\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE)
+"""The plus sign of an offset, where it was not encoded, arrives as a space."""
 _KNOWN: Final = {
     "known_from": "The earlier moment of knowing: a recorded time, or a position of the journal.",
     "known_to": "The later one; without it, now.",
@@ -77,13 +81,20 @@ async def ask(gateway: Gateway, caller: Caller, request: Request) -> Response:
     def work(books: Books) -> Response:
         """Answered, unless the caller has what stands at the cut already."""
         position, laws = books.cut(asked.as_of).position, gateway.laws.known(books).told()
-        tag = f'W/"{position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}-{"-".join(laws["broken"])}"'
+        trusted = f"{laws['hold']}-{'-'.join(laws['broken'])}"
+        tag = f'W/"{position}-{asked.kpi.hash}-{MEDIA[media]}-{books.tables}-{trusted}"'
         headers = {"ETag": tag, CUT: str(position)}
-        if request.headers.get("if-none-match") == tag:
+        if _has(request, tag):
             return Response(status_code=304, headers=headers)
         return sent(request, asked, books.ask(asked) | {"laws": laws}, page, media, headers)
 
     return await read(gateway, caller, work)
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Whether the caller has what the tag names (RFC 9110, 13.1.2)."""
+    known = {each.strip() for each in ",".join(request.headers.getlist("if-none-match")).split(",")}
+    return not known.isdisjoint((tag, tag.removeprefix("W/"), "*"))
 
 
 async def receipt(gateway: Gateway, caller: Caller, request: Request) -> Response:
@@ -166,7 +177,7 @@ def told(request: Request, allowed: Mapping[str, str]) -> dict[str, Any]:
         elif name in found:
             raise refused(BadQuestion(name, "is told twice; allowed: once"))
         else:
-            found[name] = value
+            found[name] = _BARE_PLUS.sub(r"\1+\2", value) if name in _MOMENTS else value
     return found
 
 
@@ -252,7 +263,7 @@ ROUTES: Final = (
         parameters=parameters({name: text for name, text in _QUESTION.items() if name != "as_of"} | _KNOWN, "id"),
     ),
     Route(
-        method="GET", path="/api/history/{entity}/{id}", scope="read", handler=story,
+        method="GET", path="/api/history/{entity}/{id}", scope="read", handler=story, slashes=True,
         summary="Everything known about one entity",
         description="Of one deal, lead, customer, order or rep: its events on both clocks, and what was posted. "
         "What is personal is shown to keys that have the scope admin too.",

@@ -70,7 +70,23 @@ class Crediting(Poster):
         self._contacts = contacts
         self.credited = 0
         """How many lines of wins are credited otherwise than they were told."""
+        self.contacted = 0
+        """How many have a contact to be credited to."""
+        self.shared = 0
+        """How many have contacts of several channels or campaigns."""
         super().__init__(*told, **more)
+
+    @property
+    def why_not(self) -> str:
+        """Why the rule credits no win otherwise, in a sentence."""
+        if not self.contacted:
+            return "no win has a contact up to it that names a channel or campaign"
+        if not self.shared:
+            return (
+                "no win has contacts of more than one channel or campaign up to it, and each is told to come from "
+                "that one, so first, last and linear agree"
+            )
+        return "each win is told to come from where the rule credits it"
 
     def _write(self, applied: Sequence[Applied], lines: Sequence[Line]) -> None:
         super()._write(applied, self._credited(lines))
@@ -89,6 +105,8 @@ class Crediting(Poster):
         contacts = self._contacts.of(line.dims.deal, line.until_ms)
         if not contacts:
             return [line]
+        self.contacted += 1
+        self.shared += len({(channel, campaign) for _, _, channel, campaign in contacts}) > 1
         if self._rule != "linear":
             contacts = contacts[:1] if self._rule == "first" else contacts[-1:]
         told = shares(line, [(channel, campaign) for _, _, channel, campaign in contacts])

@@ -64,6 +64,11 @@ class Scenario(BaseModel):
         """Whether it needs to know the whole history before it tells any of it otherwise."""
         return self.discount_cap is not None or self.attribution is not None
 
+    @property
+    def rules(self) -> set[str]:
+        """The kinds of rules it has."""
+        return {name for name in self.model_fields_set - {"name"} if getattr(self, name) not in (None, {}, [])}
+
     def used(self) -> set[str]:
         """Every rule of the scenario, in words."""
         found = {f"probabilities {pipeline}/{stage}" for pipeline, of in self.probabilities.items() for stage in of}

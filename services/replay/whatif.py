@@ -44,7 +44,7 @@ def whatif(
     at: dict[str, Any] = {"as_of": str(cut.position)}
     questions = [question(**(at | dict(one))) for one in asked] or [question(kpi.id, **at) for kpi in KPIS]
     prices, contacts = _learnt(workspace, tenant, cut.position) if scenario.learns else (Prices(), Contacts())
-    rewriter, credited = Rewriter(scenario, prices), 0
+    rewriter = Rewriter(scenario, prices)
     try:
         with TemporaryDirectory(prefix="salestream-what-if-") as folder:
             with SqliteJournal(Path(folder) / "journal.sqlite") as journal:
@@ -52,19 +52,35 @@ def whatif(
                 scratch = workspace.store.scratch()
                 poster = _poster(scenario, contacts)(tenant, journal, scratch, keep=workspace.settings.history_events)
                 poster.catch_up(progress)
-                credited = getattr(poster, "credited", 0)
             books = {"reality": workspace.books(tenant), "scenario": workspace.books(tenant, scratch)}
             answers = [{which: each.ask(one) for which, each in books.items()} for one in questions]
     finally:
         workspace.store.drop_scratch()
+    moved = sum(pair["reality"]["rows"] != pair["scenario"]["rows"] for pair in answers)
     return {
         "label": LABEL,
         "name": scenario.name,
         "events": cut.position,
         "changed": rewriter.changed,
-        "credited": credited,
+        "credited": poster.credited if isinstance(poster, Crediting) else 0,
+        "moved": moved,
+        "why_not": None if moved else _why_not(scenario, rewriter.changed, poster),
         "answers": answers,
     }
+
+
+def _why_not(scenario: Scenario, changed: int, poster: Poster) -> str:
+    """Why no answer moved, in a sentence."""
+    credited = poster.credited if isinstance(poster, Crediting) else 0
+    if changed or credited:
+        return "what the scenario tells otherwise is in none of these answers; ask other KPIs, or by what it changes"
+    if not scenario.rules:
+        return "the scenario has no rules"
+    if isinstance(poster, Crediting) and scenario.rules == {"attribution"}:
+        return poster.why_not
+    if scenario.rules == {"discount_cap"}:
+        return "no win is for less than the cap on discounts allows"
+    return "all was told as the scenario has it"
 
 
 def _learnt(workspace: Workspace, tenant: str, last: int) -> tuple[Prices, Contacts]:

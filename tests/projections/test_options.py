@@ -156,6 +156,32 @@ class TestCompare:
         (row,) = rows(company, "bookings", from_="2024-02-29", to="2024-03-02", compare="previous")
         assert (row["value"], row["before"]["value"]) == ("4.00", "0.00")
 
+    def test_no_two_days_against_one(self, backends: Backends) -> None:
+        company = told(backends, *(
+            event("deal.won", f"{day}T{number:02}:00:00Z", deal_id=f"{day}/{number}", amount=f"{number}")
+            for day in ("2023-02-28", "2023-03-01", "2024-02-28", "2024-02-29", "2024-03-01", "2025-02-28")
+            for number in range(1, 4)
+        ))  # fmt: skip
+        for kpi, one in (("deals_won", 3), ("bookings", "6.00"), ("average_deal_size", "2.00")):
+            days = rows(company, kpi, grain="day", from_="2024-02-28", to="2024-03-02", compare="year")
+            assert [(row["before"]["period"], row["before"]["value"]) for row in days] == [
+                ("2023-02-28", one), ("2023-02-28", one), ("2023-03-01", one),
+            ], kpi  # fmt: skip
+            for day, end in (("2025-02-28", "2025-03-01"), ("2024-02-28", "2024-02-29"), ("2024-02-29", "2024-03-01")):
+                (row,) = rows(company, kpi, from_=day, to=end, compare="year")
+                assert (row["value"], row["before"]["value"]) == (one, one), (kpi, day)
+
+    def test_days_that_share_their_day_before_each_have_its_median(self, backends: Backends) -> None:
+        company = told(backends, *(
+            event(type_, f"{day}T00:00:00Z", deal_id=deal, **more)
+            for deal, came, won in (("A", "2023-02-18", "2023-02-28"), ("B", "2024-02-01", "2024-02-29"))
+            for type_, day, more in (("deal.created", came, {"stage": "new"}), ("deal.won", won, {"amount": "1.00"}))
+        ))  # fmt: skip
+        days = rows(
+            company, "sales_cycle_days/median", grain="day", from_="2024-02-28", to="2024-03-01", compare="year"
+        )
+        assert [(row["value"], row["before"]["value"]) for row in days] == [(None, 10), (28, 10)]
+
     def test_it_needs_a_stretch(self) -> None:
         with pytest.raises(BadQuestion, match="allowed: with from and to"):
             question("bookings", compare="year")

@@ -1,6 +1,6 @@
 """Periods: hours to years in the tenant's zone, and the moments that texts name."""
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,11 @@ from projections.periods import (
     TooManyPeriods,
     a_year_before,
     add_months,
+    apart,
+    earlier,
+    first_day,
     moment,
+    next_day,
     periods,
     wall_ms,
 )
@@ -214,3 +218,81 @@ class TestBefore:
     @pytest.mark.parametrize("edge", FOREVER)
     def test_forever_stays_forever(self, edge: int) -> None:
         assert a_year_before(edge, BERLIN) == wall_ms(edge, BERLIN) == edge
+
+
+class TestTheYearBefore:
+    """What a period is compared with: the same dates."""
+
+    @pytest.mark.parametrize(
+        ("grain", "first", "end", "before"),
+        [
+            ("total", "2025-02-28", "2025-03-01", ("2024-02-28", "2024-02-29")),
+            ("total", "2024-02-28", "2024-02-29", ("2023-02-28", "2023-03-01")),
+            ("total", "2024-02-29", "2024-03-01", ("2023-02-28", "2023-03-01")),
+            ("total", "2024-02-28", "2024-03-01", ("2023-02-28", "2023-03-01")),
+            ("total", "2025-02-15", "2025-03-01", ("2024-02-15", "2024-02-29")),
+            ("total", "2025-02-15", "2025-03-15", ("2024-02-15", "2024-03-15")),
+            ("total", "2025-02-01", "2025-03-01", ("2024-02-01", "2024-03-01")),
+            ("total", "2025-01-01", "2026-01-01", ("2024-01-01", "2025-01-01")),
+            ("total", "2024-02-28T18:00", "2024-02-29T12:00", ("2023-02-28T18:00", "2023-03-01")),
+            ("day", "2025-02-28", "2025-03-01", ("2024-02-28", "2024-02-29")),
+            ("day", "2024-02-29", "2024-03-01", ("2023-02-28", "2023-03-01")),
+            ("week", "2025-02-24", "2025-03-03", ("2024-02-26", "2024-03-04")),
+            ("month", "2025-02-01", "2025-03-01", ("2024-02-01", "2024-03-01")),
+            ("month", "2025-02-10", "2025-03-01", ("2024-02-10", "2024-03-01")),
+            ("month", "2024-02-01", "2024-02-29", ("2023-02-01", "2023-03-01")),
+        ],
+    )
+    def test_around_a_leap_day(self, grain: str, first: str, end: str, before: tuple[str, str]) -> None:
+        (found,) = earlier(cut(grain, first, end), grain, "year", UTC)
+        assert (found.from_ms, found.to_ms) == tuple(map(ms, before))
+
+    def test_hours_are_those_that_the_clock_shows(self) -> None:
+        found = earlier(cut("hour", "2026-10-24T23:00", "2026-10-25T03:00", BERLIN), "hour", "year", BERLIN)
+        assert [each.label for each in found] == [
+            "2025-10-25T01:00+02:00", "2025-10-25T02:00+02:00", "2025-10-25T02:00+02:00", "2025-10-25T03:00+02:00",
+        ]  # fmt: skip
+        assert {hours(each) for each in found} == {1}
+
+    @given(st.dates(date(2019, 1, 1), date(2033, 1, 1)), st.integers(1, 800), ZONES)
+    def test_each_day_is_compared_with_its_date_and_no_other(self, first: date, count: int, calendar: Calendar) -> None:
+        end = first + timedelta(days=count)
+        days = periods("day", calendar.midnight(first), calendar.midnight(end), calendar)
+        for day, before in zip(days, earlier(days, "day", "year", calendar), strict=True):
+            its = date.fromisoformat(day.label)
+            theirs = its.replace(year=its.year - 1, day=28 if (its.month, its.day) == (2, 29) else its.day)
+            assert before == Period(
+                theirs.isoformat(), calendar.midnight(theirs), calendar.midnight(theirs + timedelta(days=1))
+            )
+
+    @given(st.dates(date(2019, 1, 1), date(2033, 1, 1)), st.integers(1, 800), ZONES)
+    def test_a_stretch_has_the_same_first_and_last_date(self, first: date, count: int, calendar: Calendar) -> None:
+        last = first + timedelta(days=count - 1)
+        end = last + timedelta(days=1)
+        (before,) = earlier(
+            periods("total", calendar.midnight(first), calendar.midnight(end), calendar), "total", "year", calendar
+        )
+        assert calendar.day(before.from_ms) == add_months(first, -12)
+        whole_months = first.day == end.day == 1
+        assert calendar.day(before.to_ms) == (
+            add_months(end, -12) if whole_months else add_months(last, -12) + timedelta(days=1)
+        )
+        assert abs(round(hours(before) / 24) - count) <= 1 + count // 365, "but for leap days in it"
+
+    @given(st.dates(date(2019, 1, 1), date(2033, 1, 1)), st.integers(1, 800), ZONES)
+    def test_months_meet_months_and_weeks_meet_weekdays(self, first: date, count: int, calendar: Calendar) -> None:
+        for grain in ("week", "month", "quarter", "year"):
+            start = calendar.midnight(first_day(grain, first, calendar))
+            end = calendar.midnight(next_day(grain, first_day(grain, first + timedelta(days=count), calendar)))
+            stretch = periods(grain, start, end, calendar)
+            found = earlier(stretch, grain, "year", calendar)
+            whole = periods(grain, found[0].from_ms, found[-1].to_ms, calendar)
+            assert found == whole, grain
+            assert apart(found) == [list(range(len(found)))]
+
+    @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), max_size=12))
+    def test_none_overlaps_another_of_its_group(self, told: list[tuple[int, int]]) -> None:
+        stretch = [Period("", start, start + length) for start, length in sorted(told)]
+        groups = apart(stretch)
+        assert sorted(number for group in groups for number in group) == list(range(len(stretch)))
+        assert all(stretch[one].to_ms <= stretch[other].from_ms for group in groups for one, other in pairwise(group))

@@ -78,8 +78,11 @@ class TestCut:
     @pytest.mark.parametrize(
         ("as_of", "sentence"),
         [
-            ("4", "as_of 4 lies after the latest position; allowed: 0 to 3"),
-            ("9" * 40, f"as_of {'9' * 40} lies after the latest position; allowed: 0 to 3"),
+            ("4", "as_of 4 lies after the latest position; allowed: 0 to 3, or a moment such as 2026-11"),
+            (
+                "9" * 40,
+                f"as_of {'9' * 40} lies after the latest position; allowed: 0 to 3, or a moment such as 2026-11",
+            ),
             ("-1", "as_of '-1' is no moment and no position; allowed: "),
             ("yesterday", "as_of 'yesterday' is no moment and no position; allowed: "),
             ("2026-13-01", "as_of '2026-13-01' is no moment and no position; allowed: "),

@@ -79,6 +79,41 @@ class TestEveryCause:
         told = asked(company(), [on("02-05", DealReopened, deal_id="D-1", stage="a")])
         assert effects(told) == {"reopened": "-100.00"}
 
+    def test_a_late_win_behind_a_reopening_of_what_was_open_is_late(self, company: New) -> None:
+        reopened = on("02-01", DealReopened, "r1", deal_id="D-4", stage="b", attributes={"how": "again"})
+        late = on("02-02", DealWon, deal_id="D-4", amount="5.00")
+        for more in ([late, reopened], [reopened, late]):
+            assert effects(asked(company(), more)) == {"late_facts": "5.00"}
+
+    def test_a_late_win_before_a_reopening_that_is_known(self, company: New) -> None:
+        new = company().tell(recorded("02-03", [on("02-02", DealReopened, deal_id="D-4", stage="b")]))
+        told = asked(new, [on("02-01", DealWon, deal_id="D-4", amount="5.00")], grain="day", to="2026-02-02")
+        assert effects(told) == {"late_facts": "5.00"}
+
+    def test_a_late_win_behind_a_reopening_that_was_voided_is_late(self, company: New) -> None:
+        more = [
+            on("02-02", DealReopened, "r1", deal_id="D-1", stage="b"),
+            on("02-03", DealWon, deal_id="D-1", amount="105.00"),
+            on("02-05", EventVoided, source=SOURCE, id="r1"),
+        ]
+        assert effects(asked(company(), more)) == {"late_facts": "5.00"}
+
+    def test_a_reopening_of_what_was_open_moves_what_is_won_later(self, company: New) -> None:
+        known = company().tell(recorded("02-03", [on("02-02", DealWon, deal_id="D-4", amount="5.00")]))
+        told = asked(
+            known,
+            [on("02-01", DealReopened, deal_id="D-4", stage="b", attributes={"how": "again"})],
+            where=["attributes.how=again"],
+        )
+        assert effects(told) == {"late_facts": "5.00"}
+
+    def test_a_win_that_another_reopening_makes_anew(self, company: New) -> None:
+        """In the cell that is asked for lies the second win alone: what was re-opened lies elsewhere."""
+        again = on("02-03", DealWon, deal_id="D-2", amount="10.00", currency="USD", **W)
+        new = company().tell(recorded("02-03", [*KNOWN[:3], KNOWN[5], again]))
+        told = asked(new, [on("02-02", DealReopened, deal_id="D-2", stage="b")], where=["region=W"])
+        assert effects(told) == {"reopened": "70.00"}
+
     def test_another_owner(self, company: New) -> None:
         moved = [on("02-05", DealUpdated, deal_id="D-3", region="W")]
         told = asked(company(), moved, "pipeline_value", where=["region=E"])

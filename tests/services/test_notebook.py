@@ -1,11 +1,15 @@
 """The books in a notebook: the same answers from a folder and over HTTP, as rows and Arrow."""
 
 import json
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +91,39 @@ def test_what_cannot_be_asked_says_what_is_allowed(books: Notebook) -> None:
         _ = books.kpi("bookings", by="region", as_of="4").value
 
 
+def test_dates_years_and_mappings_say_the_same_as_texts(books: Notebook) -> None:
+    told = books.kpi("bookings", from_="2026", to="2026-09-25", where=["region=华东", "region=西"]).told
+    assert books.kpi("bookings", from_=2026, to=date(2026, 9, 25), where={"region": ["华东", "西"]}).told == told
+    one = books.kpi("bookings", from_="2026", where="region=华东").value
+    assert books.kpi("bookings", from_=datetime(2026, 1, 1, tzinfo=UTC), where={"region": "华东"}).value == one
+
+
+OF_ANOTHER_KIND: list[tuple[dict[str, Any], str]] = [
+    ({"by": 5}, "by 5 is of another kind; allowed: a text, or several"),
+    ({"by": ["region", None]}, "by None is of another kind; allowed: a text"),
+    ({"where": {"region": 5}}, "where 5 is of another kind; allowed: a text, or several"),
+    ({"from_": 1.5}, "from_ 1.5 is of another kind; allowed: a text, a date or a year"),
+    ({"limit": "3"}, "limit '3' is of another kind; allowed: a whole number"),
+    ({"limit": True}, "limit True is of another kind; allowed: a whole number"),
+    ({"rest": "yes"}, "rest 'yes' is of another kind; allowed: True or False"),
+    ({"grain": None}, "grain None is of another kind; allowed: a text"),
+    ({"from_": datetime(2026, 1, 1)}, "from '2026-01-01T00:00:00' is no moment; allowed: "),  # noqa: DTZ001
+]
+
+
+def test_what_is_of_another_kind_says_what_is_allowed(books: Notebook) -> None:
+    for told, sentence in OF_ANOTHER_KIND:
+        with pytest.raises(BadQuestion, match=f"^{re.escape(sentence)}"):
+            books.kpi("bookings", **told)
+
+
+def test_several_cells_and_no_entity_are_refused(books: Notebook) -> None:
+    with pytest.raises(BadQuestion, match=r"^by makes several cells; allowed: one, narrowed by where"):
+        books.changes("bookings", known_from=0, by="region")
+    with pytest.raises(BadQuestion, match=r"^entity 'foo' is no entity; allowed: lead, deal"):
+        books.history("foo", "1")
+
+
 def test_a_notebook_shows_a_table_and_no_markup_of_others(books: Notebook) -> None:
     shown = books.kpi("deals_lost", by="attributes.<b>")._repr_html_()
     assert "<th>attributes.&lt;b&gt;</th>" in shown
@@ -150,8 +187,67 @@ def test_two_folders_at_a_time_are_a_sentence(told: Path, tmp_path: Path) -> Non
         assert books.kpi("bookings").rows
 
 
+def test_books_that_were_closed_and_a_folder_that_is_not_there_are_sentences(told: Path, tmp_path: Path) -> None:
+    _copy(told, tmp_path / "copy")
+    books = Notebook(tmp_path / "copy")
+    books.close()
+    books.close()
+    for ask in (lambda: books.kpi("bookings"), lambda: books.sql("SELECT 1"), lambda: books.history("deal", "D-1")):
+        with pytest.raises(NotebookError, match="these books were closed; open them anew"):
+            ask()
+    with pytest.raises(NotebookError, match=r"there is no folder .*nowhere; allowed: "):
+        Notebook(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_folder_in_use_and_an_address_without_a_gateway_are_sentences(tmp_path: Path) -> None:
     with Notebook(tmp_path), pytest.raises(WorkspaceError, match="is in use by process"):
         Notebook(tmp_path)
     with pytest.raises(NotebookError, match=r"cannot be asked: .*; is `salestream serve` there"):
         Notebook("http://127.0.0.1:1").kpi("bookings")
+
+
+@pytest.fixture(scope="module")
+def spoilt(told: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder, of whose ledger a line was deleted."""
+    folder = tmp_path_factory.mktemp("spoilt") / "data"
+    _copy(told, folder)
+    spoil = """
+import sys
+from pathlib import Path
+from services.settings import Settings
+from services.workspace import Workspace
+
+with Workspace(Settings(data=Path(sys.argv[1]))) as workspace:
+    workspace.post_all()
+    workspace.store._command("ALTER TABLE postings DELETE WHERE measure = 'won' SETTINGS mutations_sync = 2", {})
+"""
+    subprocess.run([sys.executable, "-c", spoil, folder], check=True)
+    return folder
+
+
+def test_a_line_that_is_lost_is_said_by_every_answer_of_a_folder(spoilt: Path) -> None:
+    with Notebook(spoilt) as books:
+        answers = books.kpi("bookings"), books.explain("bookings")
+        changed = books.changes("bookings", known_from=2)
+    for told in (*(answer.told for answer in answers), changed):
+        assert told["laws"]["hold"] is False
+        assert "lines_are_all_there" in told["laws"]["broken"]
+    for answer in answers:
+        assert "the laws of the ledger do not hold (" in answer._repr_html_()
+
+
+def test_a_line_that_is_lost_is_said_by_every_answer_over_http(spoilt: Path) -> None:
+    key = json.loads(shell("--data", spoilt, "--json", "keys", "create", "--scope", "read").out)["key"]
+    with served(spoilt) as house:
+        books = Notebook(house.told["address"], key=key)
+        told = [books.kpi("bookings").told, books.explain("bookings").told, books.changes("bookings", known_from=2)]
+        house.http.headers["Authorization"] = f"Bearer {key}"
+        paths = ("bookings", "bookings?page_size=1", "bookings/explain", "bookings/changes?known_from=2")
+        told += [house.http.get(f"/api/kpis/{path}").json() for path in paths]
+        status = house.http.get("/api/status").json()
+    for each in told:
+        assert each["laws"]["hold"] is False
+        assert "lines_are_all_there" in each["laws"]["broken"]
+    assert status["laws_hold"] is False
+    assert "holds" not in status["laws"]["lines_are_all_there"]

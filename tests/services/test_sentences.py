@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Final
 import click
 import pytest
 
+from events.codec import InvalidEvent, decode, parse
 from projections import sources
 from projections.sources import Source
 from services.sentences import Catalogue, catalogue, entries, sentence
@@ -221,6 +223,20 @@ SMALL = Catalogue(
 )
 def test_a_sentence_is_translated_with_its_parts_or_not_at_all(english: str, chinese: str | None) -> None:
     assert SMALL.find(english) == chinese
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n", "\u2003", "中"])
+def test_a_name_without_letters_is_shown_and_its_sentence_translated(name: str) -> None:
+    known = {"specversion": "1.0", "id": "1", "source": "/crm", "type": "deal.lost", "time": "1970-01-01T00:00:00Z"}
+    told = known | {"data": {"deal_id": "D-1"}}
+    twice = f"{{{json.dumps(name)}: 1, {json.dumps(name)}: 2}}"
+    for raw in (twice, json.dumps(told | {name: 2}), json.dumps(known | {"data": {"deal_id": "D-1", name: 2}})):
+        with pytest.raises(InvalidEvent) as refused:
+            decode(parse(raw.encode()), now_ms=0, currency="CNY")
+        english = str(refused.value)
+        assert catalogue().find(english), english
+        assert not any(gap in f" {english}" for gap in ("  ", ". ")), english
+        assert english.isprintable(), english
 
 
 def test_who_fills_in_a_template_changes_nothing_else() -> None:

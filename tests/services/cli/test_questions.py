@@ -72,6 +72,13 @@ def test_every_answer_says_whether_the_laws_hold(told: Run, folder: Path) -> Non
     assert "账目恒等式不成立" in told("--lang", "zh", "kpi", "bookings").out.splitlines()[-1]
 
 
+def test_before_the_first_event_nothing_was_known(told: Run) -> None:
+    for verb in ("kpi", "explain"):
+        for as_of in ("0", "2026-08-01"):
+            assert "\nNothing was known then.\n" in told(verb, "bookings", "--as-of", as_of).out
+    assert "当时尚无任何所知。" in told("kpi", "bookings", "--as-of", "0", "--lang", "zh").out
+
+
 def test_a_duration_behind_minutes_is_shown_in_minutes(run: Run) -> None:
     lead = event("lead.created", "1", "2026-09-01T09:00:00Z", "2026-09-01T09:00:00Z", lead_id="L-1")
     call = event(
@@ -195,6 +202,10 @@ def test_people_read_moments_by_their_own_clocks(run: Run) -> None:
     assert "2026-10-01T01:00:00+08:00   deal.won" in run("explain", "bookings", "--from", "2026-10-01").out
     assert "2026-10-01T01:00:00+08:00" in run("history", "deal", "D-9").out
     for verb in (["status"], ["dead-letters", "list"], ["dead-letters", "show", "1"]):
+        assert "+08:00" in run(*verb).out, verb
+        assert "+08:00" not in run(*verb, "--json").out, verb
+    run("keys", "create")
+    for verb in (["trail"], ["keys", "list"]):
         assert "+08:00" in run(*verb).out, verb
         assert "+08:00" not in run(*verb, "--json").out, verb
     assert "2026-09-30T17:00:00Z" in [told["time"] for told in run("explain", "bookings", "--json").json["events"]]

@@ -10,6 +10,7 @@ import pytest
 
 from services.cli.app import ERRORS, VERBS
 from services.cli.reference import without_secrets
+from services.cli.session import Verbs
 from tests.services.cli.conftest import Run
 
 BAD_USAGE = [
@@ -117,6 +118,17 @@ def test_a_scenario_that_is_none_is_bad_usage(told: Run, tmp_path: Path) -> None
         assert (ran.code, words in ran.sentence) == (2, True)
 
 
+def test_a_scenario_that_moves_nothing_says_so_in_a_sentence(told: Run, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("attribution: first", "utf-8")
+
+    assert "\nNothing moved: no win has a contact up to it that" in told("what-if", file, "bookings").out
+    assert (
+        "\n没有任何变动：赢单之前没有任何注明渠道或活动的接触。"
+        in told("what-if", file, "bookings", "--lang", "zh").out
+    )
+
+
 def test_an_error_is_told_to_machines_on_standard_output_too(run: Run) -> None:
     for args in (["--json", "nonsense"], ["kpi", "nonsense", "--json"], ["kpi", "bookings", "--csv", "--json"]):
         ran = run(*args)
@@ -158,6 +170,47 @@ def test_help_and_looking_up_import_no_engine(args: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", probe, *args], capture_output=True, text=True, check=True)
 
     assert ran.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("services.cli.app", "KeyboardInterrupt"),
+        ("services.books", "ImportError('the engine is not there')"),
+        ("services.books", "ImportError('KeyboardInterrupt: <EMPTY MESSAGE>')"),
+    ],
+)
+def test_ctrl_c_while_something_is_imported_is_no_mistake(name: str, error: str, folder: Path) -> None:
+    """It may come as another error: what was to be imported is not there, or a native module says so in words."""
+    probe = f"""
+import sys
+class Interrupted:
+    def find_spec(self, name, path, target=None):
+        if name == {name!r}:
+            try:
+                if "KeyboardInterrupt" not in {error!r}:
+                    raise KeyboardInterrupt
+            finally:
+                raise {error}
+sys.meta_path.insert(0, Interrupted())
+from services.cli.start import main
+sys.exit(main())
+"""
+    told = [sys.executable, "-c", probe, "--data", str(folder), "kpi", "bookings"]
+    ran = subprocess.run(told, capture_output=True, text=True, check=False)
+
+    assert (ran.returncode, "Traceback" in ran.stderr) == (130, False), ran.stderr
+
+
+GROUPS = [verb.name for verb in VERBS if isinstance(verb, Verbs) and not verb.invoke_without_command]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_without_a_verb_says_which_there_are(run: Run, group: str) -> None:
+    ran = run(group)
+    assert ran.code == 2
+    assert ran.sentence.startswith(f"salestream {group} needs a verb; allowed: ")
+    assert f"salestream {group} 缺少动词；允许：" in run("--lang", "zh", group).err
 
 
 def test_kpis_lists_the_catalogue(run: Run) -> None:

@@ -318,6 +318,24 @@ def test_another_method_is_told_which_is_allowed(house: House, method: str) -> N
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/nothing"])
+def test_the_head_is_that_of_get_without_the_body(house: House, path: str) -> None:
+    with httpx.Client(base_url=house.url, trust_env=False) as http:
+        whole = http.get(path)
+    told = house.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    head, _, body = told.partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % whole.status_code), head
+    assert b"content-length: %d" % len(whole.content) in head.lower()
+    assert body == b""
+
+
+def test_what_never_ends_has_no_head(house: House) -> None:
+    with httpx.Client(base_url=house.url, trust_env=False) as http:
+        assert (http.head("/api/stream").status_code, http.head("/api/stream").headers["allow"]) == (405, "GET")
+        assert http.post("/healthz").headers["allow"] == "GET, HEAD"
+
+
 def test_nothing_of_ours_is_in_an_answer(teller: Teller) -> None:
     """Whatever is sent, drawn by chance but the same each time."""
     dice = random.Random(7)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 import pyarrow as pa
@@ -216,6 +216,33 @@ def test_every_answer_says_whether_the_laws_hold(get: Get) -> None:
         assert get(path + each).json()["laws"] == hold
     tag = get(path).headers["etag"]
     assert get(path, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_tag_among_others_or_any_still_stands(get: Get) -> None:
+    path = "/api/kpis/bookings"
+    tag = get(path).headers["etag"]
+    for known in (f'"x", {tag}', tag.removeprefix("W/"), "*"):
+        assert get(path, headers={"If-None-Match": known}).status_code == 304, known
+    assert get(path, headers={"If-None-Match": '"x", W/"y"'}).status_code == 200
+
+
+def test_an_id_may_hold_slashes(get: Get) -> None:
+    """As that of each event does that is an entity of its own: its source and id."""
+    (calendar,) = [
+        each for each in get("/api/kpis/bookings/explain").json()["events"] if each["type"] == "calendar.defined"
+    ]
+    entity = calendar["entity"]
+    assert "/" in entity
+    for id_ in (quote(entity), quote(entity, safe="")):
+        told = get(f"/api/history/calendar/{id_}").json()
+        assert (told["id"], [each["id"] for each in told["events"]]) == (entity, [calendar["id"]])
+
+
+def test_a_plus_sign_that_was_not_encoded_is_one(get: Get) -> None:
+    for moment in ("2026-02-01T00:00:00+01:00", "2026-02-01T00:00:00.5+01:00"):
+        told = get(f"/api/kpis/bookings?from={moment}&to=2026-03")
+        assert (told.status_code, told.json()["question"]["from"]) == (200, moment)
+    assert get("/api/kpis/bookings?from=2026-02-01%2001:00").status_code == 400
 
 
 def test_the_status_says_how_far_the_books_are_and_whether_they_hold(get: Get, tokens: dict[str, str]) -> None:

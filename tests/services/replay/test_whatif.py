@@ -22,6 +22,7 @@ from services.replay.credit import shares
 from services.replay.digest import history_digest, ledger_digest
 from services.replay.scenario import BadScenario, Scenario, read_scenario
 from services.replay.whatif import LABEL, whatif
+from services.sentences import sentence
 from tests.oracle.real_path import Company
 from tests.services.processor.stories import deal, story
 
@@ -132,6 +133,44 @@ def test_a_win_is_credited_to_who_was_in_contact(company: New, rule: str, channe
     )
     assert (money, count, whole) == (channels, won, [(None, "87.00")])
     assert (result["changed"], result["credited"]) == (0, 1)
+
+
+ONE = [each for each in CONTACTS if each["id"] not in ("t1", "t2")]
+TOLD = [
+    deal(4, TouchpointLogged, "t4", deal_id="D-2", rep_id="ana", kind="call", channel="other"),
+    deal(4, TouchpointLogged, "t5", deal_id="D-2", rep_id="ana", kind="call", channel="told"),
+    CONTACTS[-1],
+]
+
+
+@pytest.mark.parametrize(
+    ("events", "scenario", "asked", "why"),
+    [
+        (HISTORY, "attribution: first", "bookings", "no win has a contact up to it"),
+        (
+            [deal(2, TouchpointLogged, "t", deal_id="D-2", rep_id="a", kind="call", channel="told"), CONTACTS[-1]],
+            "attribution: linear", "bookings", "so first, last and linear agree",
+        ),
+        (TOLD, "attribution: last", "bookings", "is told to come from where the rule credits it"),
+        (CONTACTS, "attribution: last", "leads_created", "in none of these answers"),
+        (HISTORY, "owners: {ana: bo}", "bookings", "in none of these answers"),
+        (HISTORY, "owners: {ana: ana}", "bookings", "all was told as the scenario has it"),
+        (HISTORY, "discount_cap: 0.5", "bookings", "no win is for less than the cap"),
+        (HISTORY, "name: nothing", "bookings", "has no rules"),
+    ],
+)  # fmt: skip
+def test_a_scenario_that_moves_nothing_says_why(
+    company: New, events: list[Any], scenario: str, asked: str, why: str
+) -> None:
+    result = run(company(events), read_scenario(scenario, "x.yaml"), {"kpi": asked, "by": []})
+    assert (result["moved"], why in result["why_not"]) == (0, True), result["why_not"]
+    assert sentence(result["why_not"]) != result["why_not"]
+
+
+def test_one_that_moves_something_says_how_many_answers(company: New) -> None:
+    asked = {"kpi": "bookings", "by": ["channel"]}
+    result = run(company(ONE), Scenario(attribution="first"), asked, {"kpi": "leads_created"})
+    assert (result["moved"], result["why_not"]) == (1, None)
 
 
 def test_what_is_taken_back_is_taken_back_from_who_was_credited(company: New) -> None:
