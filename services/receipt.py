@@ -1,89 +1,277 @@
-"""Explaining: a number's receipt with its events, read from the store."""
+"""Explaining: a number's receipt with its events, read from the store page by page."""
 
-from collections.abc import Iterable
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from events.codec import UnknownEvent, as_dict, read
 from events.corrections import EventVoided
 from events.envelope import Entry, Fact, to_text
 from events.personal import ERASED, token_of
 from projections.answer import as_json, shown, units_of
+from projections.ask import Answered, Asker, Cell
 from projections.definitions import Definitions
-from projections.question import Question
-from projections.receipt import Evidence, Key, Receipts, one_cell
+from projections.listing import Found, Key, Listed, Listing, Text
+from projections.periods import Period
+from projections.plan import Select
+from projections.question import BadQuestion, Question
+from projections.receipt import Receipts, one_cell
 from services.books import Books
-from services.journal.port import Cut, Journal
+from services.journal.port import Journal
+
+PAGE: Final = 1_000
+"""Events of a page, unless asked for otherwise."""
+MOST: Final = 100_000
+"""Events that a page has at most."""
+_OTHERS: Final = "others:"
+"""What begins the cursor of a page that lists no more events that count."""
+_LATER: Final = "recorded after the cut"
+
+Rows = list[tuple[Any, ...]]
+Placed = tuple[Entry, str]
+"""An event in its place, and why it is parked or nothing."""
 
 
-def explain(books: Books, question: Question) -> dict[str, Any]:
-    """The receipt of one cell: definition, cut, events counted and in context, events left out and why.
+def explain(books: Books, question: Question, size: int = PAGE, after: str | None = None) -> dict[str, Any]:
+    """One page of the receipt of one cell: definition, cut, events counted and in context, events left out and why.
 
-    Raises BadQuestion where the question names more or less than one cell.
+    The events that count come first, in the order of the journal, then those of the same histories and those left out,
+    in that order too; a page has at most ``size`` of them and follows on what the page before called ``next``.
+    ``counted`` says how many count in all. Raises BadQuestion where the question names more or less than one cell.
     """
-    cut = books.cut(question.as_of)
-    asker = books.asker(cut)
-    answered = asker.answer(question)
-    period, cell = one_cell(answered)
-    evidence = Receipts(books.query, asker, question).evidence(period, cell)
-    told = as_json(answered, cut.position, cut.recorded_ms)
-    row = told.pop("rows")[0]
-    entries = _entries(books, evidence, cut)
-    voided = _voided(asker.definitions)
-    units = {**units_of(question, cell), **evidence.units}
-    events, excluded = [], _later(books, question, evidence, cut)
-    for entry, parked in entries:
-        line = event_json(entry)
-        reason = _reason(entry, parked, voided, evidence)
-        if reason:
-            excluded.append(line | {"reason": reason})
-            continue
-        added = {name: value for name, value in evidence.contributions.get(entry.position, {}).items() if value}
-        line["contribution"] = {name: shown(value, units[name], answered.currency) for name, value in added.items()}
-        events.append(line | {"role": "counted" if added else "context"})
-    excluded.sort(key=lambda line: line["position"])
-    return told | {"cell": row, "events": events, "excluded": excluded}
+    if not 1 <= size <= MOST:
+        raise BadQuestion("page_size", f"{size} is out of range; allowed: 1 to {MOST}")
+    return _Page(books, question, size, _Cursor.of(after)).told()
 
 
-def _entries(books: Books, evidence: Evidence, cut: Cut) -> list[tuple[Entry, str]]:
-    """The events of all histories a number rests on, of its definitions, and of what was left out."""
-    keys = evidence.entities | {key for key, _ in evidence.left_out.values()}
-    if "rep" in evidence.definitions:
-        reps = books.reps(sorted(keys), sorted(evidence.measures), cut.position)
-        keys = keys | {("rep", rep) for rep in reps}
-    return books.entries(keys, cut.position, evidence.definitions - {"rep"}, bodies=False)
+def pages(books: Books, question: Question, size: int = PAGE) -> Iterator[dict[str, Any]]:
+    """All pages of the receipt of one cell, one after the other, as known at the cut of the first."""
+    page = explain(books, question, size)
+    yield page
+    question = replace(question, as_of=str(page["cut"]["position"]))
+    while page["next"] is not None:
+        page = explain(books, question, size, page["next"])
+        yield page
+
+
+@dataclass(frozen=True)
+class _Cursor:
+    """Where a page begins: after the event at a position, among those that count or among the others."""
+
+    position: int = 0
+    others: bool = False
+
+    @staticmethod
+    def of(told: str | None) -> "_Cursor":
+        if told is None:
+            return _Cursor()
+        found = re.fullmatch(r"(others:)?([0-9]{1,19})", told)
+        if found is None:
+            raise BadQuestion("after", f"{told[:40]!r} is no page; allowed: what the page before says in next")
+        return _Cursor(int(found[2]), found[1] is not None)
+
+
+class _Beside:
+    """Runs a statement beside the first ones of an answer."""
+
+    def __init__(self, books: Books, select: Select) -> None:
+        self._books: Final = books
+        self._select: Final = select
+        self._rows: Rows | None = None
+
+    def queries(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Rows]:
+        if self._rows is not None or not asked:
+            return self._books.queries(asked)
+        *found, self._rows = self._books.queries([*asked, (self._select.sql, self._select.parameters)])
+        return found
+
+    def rows(self) -> Rows:
+        if self._rows is None:
+            self._rows = self._books.query(self._select.sql, self._select.parameters)
+        return self._rows
+
+
+class _Page:
+    """One page of a receipt."""
+
+    def __init__(self, books: Books, question: Question, size: int, cursor: _Cursor) -> None:
+        self._books: Final = books
+        self._question: Final = question
+        self._size: Final = size
+        self._cursor: Final = cursor
+        self._cut: Final = books.cut(question.as_of)
+        self._after: Final = 0 if cursor.others else cursor.position
+        """The position after which events that count are read."""
+
+    def told(self) -> dict[str, Any]:
+        """The page, as JSON."""
+        asker, answered, listing, rows = self._asked()
+        found = listing.found(rows)
+        if not rows and self._after:  # nothing counts any more; how many did is known from the beginning
+            first = listing.events(most=self._size + 1)
+            found = replace(listing.found(self._run(first)), events=())
+        counting = [] if self._cursor.others else [each for each in found.events if each.adds]
+        more, counting = len(counting) > self._size, counting[: self._size]
+        others, following = ([], str(counting[-1].event)) if more else self._others(listing, found, len(counting))
+        return self._json(asker, answered, listing, counting, others) | {"counted": found.counted, "next": following}
+
+    def _asked(self) -> tuple[Asker, Answered, Listing, Rows]:
+        """The answer, and the events that count, side by side where the cell is known without the answer."""
+        books, question, most = self._books, self._question, self._size + 1
+        asker = books.asker(self._cut)
+        known = _cell_of(asker, question)
+        if known is None:
+            answered = asker.answer(question)
+            listing = Receipts(asker, question).listing(*one_cell(answered))
+            return asker, answered, listing, self._run(listing.events(self._after, most))
+        listing = Receipts(asker, question).listing(*known)
+        beside = _Beside(books, listing.events(self._after, most))
+        asker = books.asker(self._cut, run_all=beside.queries)
+        return asker, asker.answer(question), listing, beside.rows()
+
+    def _others(self, listing: Listing, found: Found, counting: int) -> tuple[list["_Other"], str | None]:
+        """The events of this page that do not count, and what the next page follows on."""
+        room, after = self._size - counting, self._cursor.position if self._cursor.others else 0
+        placed: list[Placed] = []
+        if after < self._cut.position:
+            placed = self._histories(listing, found, after, room + 1)
+        others = self._judged(listing, found, placed)
+        if len(others) <= room:
+            others += self._later(max(after, self._cut.position), room + 1 - len(others))
+        if len(others) <= room:
+            return others, None
+        return others[:room], f"{_OTHERS}{others[room - 1].entry.position if room else after}"
+
+    def _histories(self, listing: Listing, found: Found, after: int, most: int) -> list[Placed]:
+        """Events of the histories that a number rests on, of its definitions, and of what was left out."""
+        text, every = Text(), self._knows_all(found)
+        keys = listing.keys(text, [key for each in found.events for key in each.keys] if every else None)
+        if every or (not self._after and found.counted < len(found.events)):
+            (counted,) = text.named(counted=[each.event for each in found.events if each.adds])
+            counts = f"has({{{counted}:Array(UInt64)}}, position)" if found.counted < 50 else ""
+            counts = counts or f"position IN {{{counted}:Array(UInt64)}}"
+        else:
+            counts = f"position IN ({listing.counted(text)})"
+        kinds = {*listing.definitions, *(["rates"] if found.foreign else [])} - {"rep"}
+        histories = f"book IN {{kinds:Array(String)}} OR (book, entity) IN ({keys})"
+        if "rep" in listing.definitions:
+            histories += f" OR (book = 'rep' AND entity IN ({_reps(keys)}))"
+        told = {"after": after, "most": most, "cut": self._cut.position, "kinds": sorted(kinds)}
+        told |= {"measures": sorted(listing.measures)}
+        where = "position <= {cut:UInt64} AND position > {after:UInt64}"
+        where += f" AND NOT ({counts}) AND ({histories}) ORDER BY position LIMIT {{most:UInt64}}"
+        return self._books.listed(where, text.parameters | told)
+
+    def _knows_all(self, found: Found) -> bool:
+        return not self._after and found.every == len(found.events)
+
+    def _judged(self, listing: Listing, found: Found, placed: Sequence[Placed]) -> list["_Other"]:
+        """Why each of these events does not count, where it is left out."""
+        reasons = self._left_out(listing, found, [entry.position for entry, _ in placed])
+        voided = _voided(self._books.definitions(self._cut.position))
+        return [_Other(entry, _reason(entry, parked, voided, reasons)) for entry, parked in placed]
+
+    def _left_out(self, listing: Listing, found: Found, positions: list[int]) -> dict[int, str]:
+        select, reasons = listing.left_out(positions)
+        rows = self._run(select) if select is not None and positions else []
+        if not rows:
+            return {}
+        if self._knows_all(found):
+            reached = {each.event: {key[0] for key in each.keys} for each in found.events}
+        else:
+            reached = {event: set(numbers) for event, numbers in self._run(listing.reached([row[0] for row in rows]))}
+        told = {}
+        for event, place in sorted(rows, key=lambda row: int(row[1])):
+            number, reason = reasons[place]
+            family = listing.branches[number].family
+            if not any(listing.branches[each].family == family for each in reached.get(event, ()) if each <= number):
+                told[event] = reason
+        return told
+
+    def _later(self, after: int, most: int) -> list["_Other"]:
+        """Events that are known now and make the same cell, but were recorded after the cut."""
+        now = self._books.cut(None)
+        if now.position == self._cut.position:
+            return []
+        asker = self._books.asker(now)
+        known = _cell_of(asker, self._question)
+        if known is None:
+            answered = asker.answer(self._question)
+            if len(answered.rows) != 1:
+                return []
+            known = one_cell(answered)
+        listing = Receipts(asker, self._question, self._cut.position).listing(*known)
+        rows = self._run(listing.touched(after, most))
+        return [_Other(entry, _LATER) for entry, _ in self._placed([row[0] for row in rows])]
+
+    def _placed(self, positions: list[int]) -> list[Placed]:
+        """The events at these positions."""
+        if not positions:
+            return []
+        within = "position >= {first:UInt64} AND position <= {last:UInt64} AND position IN {positions:Array(UInt64)}"
+        told = {"first": min(positions), "last": max(positions), "positions": positions}
+        return self._books.listed(f"{within} ORDER BY position", told)
+
+    def _run(self, select: Select) -> Rows:
+        return self._books.query(select.sql, select.parameters)
+
+    def _json(
+        self, asker: Asker, answered: Answered, listing: Listing, counting: Sequence[Listed], others: Sequence["_Other"]
+    ) -> dict[str, Any]:
+        told = as_json(answered, self._cut.position, self._cut.recorded_ms)
+        row = told.pop("rows")[0]
+        units = {**units_of(self._question, one_cell(answered)[1]), **listing.units}
+        added = {each.event: each.adds for each in counting}
+        events = []
+        for entry, _ in self._placed(list(added)):
+            adds = added[entry.position].items()
+            line = event_json(entry) | {"role": "counted"}
+            line["contribution"] = {name: shown(value, units[name], answered.currency) for name, value in adds}
+            events.append(line)
+        events += [event_json(each.entry) | {"contribution": {}, "role": "context"} for each in others if not each.why]
+        events.sort(key=lambda line: int(line["position"]))
+        excluded = [event_json(each.entry) | {"reason": each.why} for each in others if each.why]
+        return told | {"cell": row, "events": events, "excluded": excluded}
+
+
+@dataclass(frozen=True)
+class _Other:
+    """An event that does not count, and why it is left out; nothing where it only belongs to a history that counts."""
+
+    entry: Entry
+    why: str
+
+
+def _cell_of(asker: Asker, question: Question) -> tuple[Period, Cell] | None:
+    """The period and cell that a question names, where that is clear without an answer."""
+    bounded = question.grain == "total" or (question.from_ is not None and question.to is not None)
+    if question.by or not bounded:
+        return None
+    stretch = asker.periods(question)
+    return (stretch[0], ()) if len(stretch) == 1 else None
+
+
+def _reps(keys: str) -> str:
+    """The reps whose assignment decides where the lines of these histories belong."""
+    return (
+        "SELECT rep_id FROM {postings} WHERE tenant = {tenant:String} AND position <= {cut:UInt64} "
+        "AND measure IN {measures:Array(String)} AND rep_id != '' "
+        f"AND entity IN (SELECT entity FROM ({keys}))"
+    )
 
 
 def _voided(definitions: Definitions) -> dict[tuple[str, str], Fact]:
     return {(f.data.source, f.data.id): f for f in definitions.facts if isinstance(f.data, EventVoided)}
 
 
-def _reason(entry: Entry, parked: str, voided: dict[tuple[str, str], Fact], evidence: Evidence) -> str:
+def _reason(entry: Entry, parked: str, voided: dict[tuple[str, str], Fact], left_out: Mapping[int, str]) -> str:
     if parked:
         return f"parked: {parked}"
     if entry.type != EventVoided.TYPE and (void := voided.get((entry.source, entry.id))) is not None:
         assert isinstance(void.data, EventVoided)
         return f"voided at position {void.position}" + (f": {void.data.reason}" if void.data.reason else "")
-    _, reason = evidence.left_out.get(entry.position, (("", ""), ""))
-    return reason
-
-
-def _later(books: Books, question: Question, evidence: Evidence, cut: Cut) -> list[dict[str, Any]]:
-    """Events that are known now and make the same cell, but were recorded after the cut."""
-    now = books.cut(None)
-    if now.position == cut.position:
-        return []
-    asker = books.asker(now)
-    answered = asker.answer(question)
-    if len(answered.rows) != 1:
-        return []
-    later = Receipts(books.query, asker, question).evidence(*one_cell(answered))
-    positions = later.contributions.keys() - evidence.contributions.keys()
-    entries: Iterable[tuple[Entry, str]] = books.entries(later.entities, now.position, bodies=False)
-    return [
-        event_json(entry) | {"reason": "recorded after the cut"}
-        for entry, _ in entries
-        if entry.position in positions and entry.position > cut.position
-    ]
+    return left_out.get(entry.position, "")
 
 
 def event_json(entry: Entry) -> dict[str, Any]:
@@ -102,7 +290,7 @@ def history(books: Books, kind: str, entity: str, journal: Journal | None = None
     voided = _voided(books.definitions(cut.position))
     events = []
     key: Key = (kind, entity)
-    for entry, parked in books.entries([key], cut.position):
+    for entry, parked in books.entries(key, cut.position):
         line = event_json(entry) | {"data": _data(entry if journal is None else journal.opened(entry))}
         if state := _personal(entry, journal):
             line["personal"] = state

@@ -148,10 +148,10 @@ class TestEveryKpi:
         asker = february.books.asker(february.books.cut(None))
         answered = asker.answer(asked)
 
-        evidence = Receipts(february.books.query, asker, asked).evidence(*one_cell(answered))
+        contributions = Receipts(asker, asked).contributions(february.books.query, *one_cell(answered))
 
         for part in asked.kpi.parts:
-            added = sum((each.get(part.name, Fraction(0)) for each in evidence.contributions.values()), Fraction(0))
+            added = sum((each.get(part.name, Fraction(0)) for each in contributions.values()), Fraction(0))
             value = answered.rows[0].parts[part.name]
             if part.special in ("lifespan", "days", "days_gone") or part.stat in ("median", "p90"):
                 continue
