@@ -73,6 +73,8 @@ class Found:
     """How many there are, with those that came to nothing."""
     foreign: bool
     """Whether any amount was of another currency."""
+    complete: bool
+    """Whether ``events`` are all of them."""
 
 
 @dataclass
@@ -119,33 +121,29 @@ class Listing:
     def events(self, after: int = 0, most: int | None = None, keys: bool = True) -> Select:
         """Rows of (event, which branches and whose, counted in all, there in all, foreign, numbers…) of at most so many
         events: those that count after a position, in order; from the beginning, then also those that do not."""
-        text = Text()
-        whose = "groupUniqArrayArray(whose)" if keys else "[]"
-        numbers = "".join(f", sum(n{place}) AS sum{place}" for place in range(len(self._names)))
-        sums = f"SELECT event, {whose} AS held, max(foreign) AS abroad, max(plain) AS known{numbers}"
-        counts = " OR ".join(["known", *(f"sum{place} != 0" for place in range(len(self._names)))])
+        text, numbers = Text(), range(len(self._names))
+        counts = " OR ".join(["max(plain)", *(f"sum{place} != 0" for place in numbers)])
+        told = ["event", f"{'groupUniqArrayArray(whose)' if keys else '[]'} AS held"]
+        told += ["countIf(counts) OVER () AS counted", "count() OVER () AS every", "max(max(foreign)) OVER () AS other"]
+        told += [f"sum(n{place}) AS sum{place}" for place in numbers]
+        qualify = "QUALIFY counts AND event > {after:UInt64}" if after else ""
         sql = f"""
-            SELECT event, held, counted, every, other{"".join(f", sum{n}" for n in range(len(self._names)))}
-            FROM (
-                SELECT *, {counts} AS counts, countIf(counts) OVER () AS counted, count() OVER () AS every,
-                    max(abroad) OVER () AS other
-                FROM ({sums} FROM ({self._union(text, keys)}) GROUP BY event))
-            WHERE {"counts AND event > {after:UInt64}" if after else "1"}
-            ORDER BY counts DESC, event"""
+            SELECT {", ".join(told)}, {counts} AS counts FROM ({self._union(text, keys)}) GROUP BY event
+            {qualify} ORDER BY counts DESC, event"""
         limit = " LIMIT {most:UInt64}" if most is not None else ""
         return Select(sql + limit, text.parameters | {"after": after, "most": most})
 
-    def found(self, rows: Sequence[Sequence[Any]]) -> Found:
-        """What the rows of that statement say."""
+    def found(self, rows: Sequence[Sequence[Any]], whole: bool = True) -> Found:
+        """What the rows of that statement say; ``whole``: it was asked from the beginning."""
         if not rows:
-            return Found([], 0, 0, False)
+            return Found([], 0, 0, False, whole)
         names, events = list(self._names.items()), []
-        for event, keys, _, _, _, *numbers in rows:
+        for event, keys, _, _, _, *numbers, _ in rows:
             adds = {name: Fraction(n, scale) for (name, scale), n in zip(names, numbers, strict=True) if n}
             for name, value in self.told.get(event, {}).items():
                 adds[name] = adds.get(name, Fraction(0)) + value
             events.append(Listed(event, {name: value for name, value in adds.items() if value}, keys))
-        return Found(events, rows[0][2], rows[0][3], bool(rows[0][4]))
+        return Found(events, rows[0][2], rows[0][3], bool(rows[0][4]), whole and rows[0][3] == len(rows))
 
     def counted(self, text: "Text") -> str:
         """A SELECT of the events that count."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from events.codec import UnknownEvent, as_dict, read
@@ -42,16 +42,16 @@ def explain(books: Books, question: Question, size: int = PAGE, after: str | Non
     """
     if not 1 <= size <= MOST:
         raise BadQuestion("page_size", f"{size} is out of range; allowed: 1 to {MOST}")
-    return _Page(books, question, size, _Cursor.of(after)).told()
+    return _Receipt(books, question, size).page(_Cursor.of(after))
 
 
 def pages(books: Books, question: Question, size: int = PAGE) -> Iterator[dict[str, Any]]:
     """All pages of the receipt of one cell, one after the other, as known at the cut of the first."""
-    page = explain(books, question, size)
+    receipt = _Receipt(books, question, size)
+    page = receipt.page(_Cursor())
     yield page
-    question = replace(question, as_of=str(page["cut"]["position"]))
     while page["next"] is not None:
-        page = explain(books, question, size, page["next"])
+        page = receipt.page(_Cursor.of(page["next"]))
         yield page
 
 
@@ -92,50 +92,67 @@ class _Beside:
         return self._rows
 
 
-class _Page:
-    """One page of a receipt."""
+class _Receipt:
+    """The receipt of one cell at one cut, to be read in pages of a size."""
 
-    def __init__(self, books: Books, question: Question, size: int, cursor: _Cursor) -> None:
+    def __init__(self, books: Books, question: Question, size: int) -> None:
         self._books: Final = books
         self._question: Final = question
         self._size: Final = size
-        self._cursor: Final = cursor
         self._cut: Final = books.cut(question.as_of)
-        self._after: Final = 0 if cursor.others else cursor.position
-        """The position after which events that count are read."""
+        self._asker: Final = books.asker(self._cut)
+        self._answered: Answered | None = None
+        self._listing: Listing | None = None
+        self._first: Found | None = None
+        """What a page knows that begins at the beginning."""
+        self._entries: dict[int, Entry] = {}
+        """Events that count, where they were read together with others."""
 
-    def told(self) -> dict[str, Any]:
-        """The page, as JSON."""
-        asker, answered, listing, rows = self._asked()
-        found = listing.found(rows)
-        if not rows and self._after:  # nothing counts any more; how many did is known from the beginning
-            first = listing.events(most=self._size + 1)
-            found = replace(listing.found(self._run(first)), events=())
-        counting = [] if self._cursor.others else [each for each in found.events if each.adds]
-        more, counting = len(counting) > self._size, counting[: self._size]
-        others, following = ([], str(counting[-1].event)) if more else self._others(listing, found, len(counting))
-        return self._json(asker, answered, listing, counting, others) | {"counted": found.counted, "next": following}
+    def page(self, cursor: _Cursor) -> dict[str, Any]:
+        """One page, as JSON."""
+        after = 0 if cursor.others else cursor.position
+        listing, found = self._found(after)
+        counting = [] if cursor.others else [each for each in found.events if each.adds]
+        if after and not counting:  # nothing counts any more; how many did is known from the beginning
+            listing, found = self._found(0)
+        if len(counting) > self._size:
+            counting = counting[: self._size]
+            return self._json(listing, found, counting, [], str(counting[-1].event))
+        others, following = self._others(listing, found, cursor, len(counting))
+        return self._json(listing, found, counting, others, following)
 
-    def _asked(self) -> tuple[Asker, Answered, Listing, Rows]:
-        """The answer, and the events that count, side by side where the cell is known without the answer."""
-        books, question, most = self._books, self._question, self._size + 1
-        asker = books.asker(self._cut)
-        known = _cell_of(asker, question)
+    def _found(self, after: int) -> tuple[Listing, Found]:
+        """The events that count after a position."""
+        if not after and self._listing is not None and self._first is not None:
+            return self._listing, self._first
+        if self._listing is None:
+            self._listing, rows = self._begun(after)
+        else:
+            rows = self._run(self._listing.events(after, self._size + 1))
+        found = self._listing.found(rows, whole=not after)
+        self._first = self._first if after else found
+        return self._listing, found
+
+    def _begun(self, after: int) -> tuple[Listing, Rows]:
+        """The events, and the answer; side by side where the cell is known without the answer."""
+        known = _cell_of(self._asker, self._question)
         if known is None:
-            answered = asker.answer(question)
-            listing = Receipts(asker, question).listing(*one_cell(answered))
-            return asker, answered, listing, self._run(listing.events(self._after, most))
-        listing = Receipts(asker, question).listing(*known)
-        beside = _Beside(books, listing.events(self._after, most))
-        asker = books.asker(self._cut, run_all=beside.queries)
-        return asker, asker.answer(question), listing, beside.rows()
+            self._answered = self._asker.answer(self._question)
+            known = one_cell(self._answered)
+        listing = Receipts(self._asker, self._question).listing(*known)
+        beside = _Beside(self._books, listing.events(after, self._size + 1))
+        if self._answered is None:
+            self._answered = self._books.asker(self._cut, run_all=beside.queries).answer(self._question)
+        return listing, beside.rows()
 
-    def _others(self, listing: Listing, found: Found, counting: int) -> tuple[list["_Other"], str | None]:
+    def _others(
+        self, listing: Listing, found: Found, cursor: _Cursor, counting: int
+    ) -> tuple[list["_Other"], str | None]:
         """The events of this page that do not count, and what the next page follows on."""
-        room, after = self._size - counting, self._cursor.position if self._cursor.others else 0
+        room, after = self._size - counting, cursor.position if cursor.others else 0
         placed: list[Placed] = []
         if after < self._cut.position:
-            placed = self._histories(listing, found, after, room + 1)
+            placed = self._histories(listing, found, cursor, room + 1)
         others = self._judged(listing, found, placed)
         if len(others) <= room:
             others += self._later(max(after, self._cut.position), room + 1 - len(others))
@@ -143,14 +160,13 @@ class _Page:
             return others, None
         return others[:room], f"{_OTHERS}{others[room - 1].entry.position if room else after}"
 
-    def _histories(self, listing: Listing, found: Found, after: int, most: int) -> list[Placed]:
+    def _histories(self, listing: Listing, found: Found, cursor: _Cursor, most: int) -> list[Placed]:
         """Events of the histories that a number rests on, of its definitions, and of what was left out."""
-        text, every = Text(), self._knows_all(found)
+        text, every, after = Text(), found.complete, cursor.position if cursor.others else 0
         keys = listing.keys(text, [key for each in found.events for key in each.keys] if every else None)
-        if every or (not self._after and found.counted < len(found.events)):
-            (counted,) = text.named(counted=[each.event for each in found.events if each.adds])
-            counts = f"has({{{counted}:Array(UInt64)}}, position)" if found.counted < 50 else ""
-            counts = counts or f"position IN {{{counted}:Array(UInt64)}}"
+        if every or found.counted == sum(bool(each.adds) for each in found.events):
+            (name,) = text.named(counted=[0, *(each.event for each in found.events if each.adds)])
+            counts = f"position IN {{{name}:Array(UInt64)}}"
         else:
             counts = f"position IN ({listing.counted(text)})"
         kinds = {*listing.definitions, *(["rates"] if found.foreign else [])} - {"rep"}
@@ -160,11 +176,15 @@ class _Page:
         told = {"after": after, "most": most, "cut": self._cut.position, "kinds": sorted(kinds)}
         told |= {"measures": sorted(listing.measures)}
         where = "position <= {cut:UInt64} AND position > {after:UInt64}"
-        where += f" AND NOT ({counts}) AND ({histories}) ORDER BY position LIMIT {{most:UInt64}}"
-        return self._books.listed(where, text.parameters | told)
-
-    def _knows_all(self, found: Found) -> bool:
-        return not self._after and found.every == len(found.events)
+        if every and cursor == _Cursor():  # those that count, too: they are all on this page
+            told["most"] = self._size + 1
+            where += f" AND ({counts} OR {histories}) ORDER BY {counts} DESC, position LIMIT {{most:UInt64}}"
+        else:
+            where += f" AND NOT {counts} AND ({histories}) ORDER BY position LIMIT {{most:UInt64}}"
+        placed = self._books.listed(where, text.parameters | told)
+        count = {each.event for each in found.events if each.adds}
+        self._entries |= {entry.position: entry for entry, _ in placed if entry.position in count}
+        return [each for each in placed if each[0].position not in count]
 
     def _judged(self, listing: Listing, found: Found, placed: Sequence[Placed]) -> list["_Other"]:
         """Why each of these events does not count, where it is left out."""
@@ -177,7 +197,7 @@ class _Page:
         rows = self._run(select) if select is not None and positions else []
         if not rows:
             return {}
-        if self._knows_all(found):
+        if found.complete:
             reached = {each.event: {key[0] for key in each.keys} for each in found.events}
         else:
             reached = {event: set(numbers) for event, numbers in self._run(listing.reached([row[0] for row in rows]))}
@@ -217,14 +237,19 @@ class _Page:
         return self._books.query(select.sql, select.parameters)
 
     def _json(
-        self, asker: Asker, answered: Answered, listing: Listing, counting: Sequence[Listed], others: Sequence["_Other"]
-    ) -> dict[str, Any]:
+        self, listing: Listing, found: Found, counting: Sequence[Listed], others: Sequence["_Other"],
+        following: str | None,
+    ) -> dict[str, Any]:  # fmt: skip
+        answered = self._answered
+        assert answered is not None
         told = as_json(answered, self._cut.position, self._cut.recorded_ms)
         row = told.pop("rows")[0]
         units = {**units_of(self._question, one_cell(answered)[1]), **listing.units}
         added = {each.event: each.adds for each in counting}
         events = []
-        for entry, _ in self._placed(list(added)):
+        entries, self._entries = self._entries, {}
+        entries = entries or {entry.position: entry for entry, _ in self._placed(list(added))}
+        for entry in (entries[event] for event in added):
             adds = added[entry.position].items()
             line = event_json(entry) | {"role": "counted"}
             line["contribution"] = {name: shown(value, units[name], answered.currency) for name, value in adds}
@@ -232,7 +257,8 @@ class _Page:
         events += [event_json(each.entry) | {"contribution": {}, "role": "context"} for each in others if not each.why]
         events.sort(key=lambda line: int(line["position"]))
         excluded = [event_json(each.entry) | {"reason": each.why} for each in others if each.why]
-        return told | {"cell": row, "events": events, "excluded": excluded}
+        told |= {"cell": row, "counted": found.counted, "events": events, "excluded": excluded}
+        return told | {"next": following}
 
 
 @dataclass(frozen=True)

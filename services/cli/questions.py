@@ -108,18 +108,28 @@ def kpi(session: Session, /, as_csv: bool, **told: Any) -> None:
 
 @click.command(short_help="Explain one number down to its events.")
 @question_options
+@click.option(
+    "--page-size",
+    type=click.IntRange(1, 100_000),
+    default=1_000,
+    show_default=True,
+    metavar="N",
+    help="At most so many events; what follows is the next page.",
+)
+@click.option("--after", metavar="NEXT", help="The next page: what the page before says in next.")
 @shared
 @click.pass_obj
-def explain(session: Session, /, **told: Any) -> None:
+def explain(session: Session, /, page_size: int, after: str | None, **told: Any) -> None:
     """Explain one number: the events that make it, what each adds, and those left out, with the reason.
 
-    The same question as of kpi, narrowed to one cell by --where, --from and --to.
+    The same question as of kpi, narrowed to one cell by --where, --from and --to. A large receipt comes in pages: first
+    the events that count, in the order of the journal, then those of the same histories and those left out.
     """
     from services.receipt import explain as receipt_of
 
     asked = question_of(told)
     with session.books() as books:
-        _tell(session, receipt_of(books, asked), asked, books, _receipt)
+        _tell(session, receipt_of(books, asked, page_size, after), asked, books, _receipt)
 
 
 @click.command(short_help="Why a number changed between two moments of knowing.")
@@ -328,7 +338,7 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     units = _units(asked, receipt["cell"])
     counted = [event for event in receipt["events"] if event["role"] == "counted"]
     context = [event for event in receipt["events"] if event["role"] != "counted"]
-    session.say(t("Counted ({n})").format(n=f"{len(counted):,}"))
+    session.say(t("Counted ({n})").format(n=f"{receipt['counted']:,}"))
     if counted:
         names = list(dict.fromkeys(name for event in counted for name in event["contribution"]))
         headings = [*_event_headings(session), *(t(show.part(name)) for name in names)]
@@ -352,6 +362,10 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     session.say()
     session.say(_definition(session, receipt, asked))
     session.say(_cut(session, receipt["cut"]))
+    if receipt["next"] is not None:
+        sentence = t("A page of {n} events; the next one: the same with --as-of {position} --after {after}")
+        n = len(receipt["events"]) + len(receipt["excluded"])
+        session.say(sentence.format(n=f"{n:,}", position=receipt["cut"]["position"], after=receipt["next"]))
 
 
 def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None:

@@ -1,6 +1,6 @@
 """The whole receipt of a cell at once, put together here from all rows of each part: what the pages must add up to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -212,7 +212,7 @@ def _later(books: Books, question: Question, evidence: Evidence, position: int) 
     ]
 
 
-def together(pages: list[Mapping[str, Any]]) -> dict[str, Any]:
+def together(pages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The pages as one receipt."""
     told = {name: value for name, value in pages[0].items() if name not in ("counted", "next")}
     for name in ("events", "excluded"):
