@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from services.cli import show
+from services.cli.histories import say_history
 from services.cli.session import BAD_USAGE, Problem, Session, shared
 from services.meanings import meaning
 
@@ -179,7 +180,7 @@ def history(session: Session, entity: str, id_: str) -> None:
     if session.json:
         session.tell(found)
     else:
-        _history(session, found)
+        say_history(session, found)
 
 
 def question_of(told: dict[str, Any]) -> "Question":
@@ -424,39 +425,3 @@ def _event(session: Session, event: dict[str, Any]) -> list[str]:
 
 def _event_headings(session: Session) -> list[str]:
     return [session.t(name) for name in ("position", "occurred", "event", "entity", "source and id")]
-
-
-def _history(session: Session, found: dict[str, Any]) -> None:
-    t = session.t
-    session.say(show.printable(f"{t(found['entity'])} {found['id']}"))
-    session.say()
-    if not found["events"]:
-        session.say(t("Nothing is known of it."))
-        return
-    headings = [t(name) for name in ("position", "occurred", "recorded", "event", "what was told", "")]
-    rows = [
-        [str(each["position"]), session.moment(each["time"]), session.moment(each["recorded"]), each["type"],
-         _told(session, each), _fate(session, each)]
-        for each in found["events"]
-    ]  # fmt: skip
-    session.say(show.table(headings, rows, numbers=[0]))
-    if found["postings"]:
-        session.say()
-        names = list(dict.fromkeys(name for line in found["postings"] for name in line))
-        posted = [line | {"time": session.moment(line["time"])} for line in found["postings"]]
-        lines = [[str(line.get(name, "")) for name in names] for line in posted]
-        session.say(t("Posted to the ledger"))
-        session.say(show.table([t(name) for name in names], lines))
-
-
-def _told(session: Session, event: dict[str, Any]) -> str:
-    from events.personal import PERSONAL
-
-    told = dict(event["data"])
-    if (state := event.get("personal", "open")) != "open":
-        told |= {name: f"({session.t(state)})" for name in PERSONAL[event["type"]]}
-    return ", ".join(f"{name} {value}" for name, value in told.items())
-
-
-def _fate(session: Session, event: dict[str, Any]) -> str:
-    return session.t("voided") if event["voided"] else event.get("parked", "")
