@@ -119,14 +119,14 @@ class Listing:
         return replace(self, branches=branches)
 
     def events(self, after: int = 0, most: int | None = None, keys: bool = True) -> Select:
-        """Rows of (event, which branches and whose, counted in all, there in all, foreign, numbers…) of at most so many
-        events: those that count after a position, in order; from the beginning, then also those that do not."""
+        """Rows of (event, which branches and whose, counted in all, there in all, foreign, numbers…) of the events that
+        count after a position, in order; or at most so many, and from the beginning then also those that do not."""
         text, numbers = Text(), range(len(self._names))
-        counts = " OR ".join(["max(plain)", *(f"sum{place} != 0" for place in numbers)])
+        counts = " OR ".join([*(["max(plain)"] if self.told else []), *(f"sum{n} != 0" for n in numbers)]) or "0"
         told = ["event", f"{'groupUniqArrayArray(whose)' if keys else '[]'} AS held"]
         told += ["countIf(counts) OVER () AS counted", "count() OVER () AS every", "max(max(foreign)) OVER () AS other"]
         told += [f"sum(n{place}) AS sum{place}" for place in numbers]
-        qualify = "QUALIFY counts AND event > {after:UInt64}" if after else ""
+        qualify = "QUALIFY counts AND event > {after:UInt64}" if after or most is None else ""
         sql = f"""
             SELECT {", ".join(told)}, {counts} AS counts FROM ({self._union(text, keys)}) GROUP BY event
             {qualify} ORDER BY counts DESC, event"""
@@ -191,7 +191,7 @@ class Listing:
         pairs = f"arrayJoin(arrayZip({{{books}:Array(String)}}, {{{entities}:Array(String)}}))"
         selects = [f"SELECT toString(pair.1) AS book, pair.2 AS entity FROM (SELECT {pairs} AS pair)"]
         for number, branch in enumerate(self.branches):
-            whose = text.taken(branch.whose)
+            whose = text.taken(branch.whose) if held is None else ""
             if held is None:
                 selects.append(f"SELECT toString(its_0) AS book, its_1 AS entity FROM ({whose})")
             if branch.source.related:
@@ -232,15 +232,17 @@ class Listing:
         place = {name: n for n, name in enumerate(names)}
         at_event: dict[str, dict[int, list[str]]] = {}
         numbers = []
+        once = any(" OVER " in each.sql for each in branch.added)
         for n, each in enumerate(branch.added):
             factor = each.factor * names[each.name]
             assert factor.denominator == 1
             numbers.append(f"{each.sql} AS added{n}")
-            at_event.setdefault(each.event, {}).setdefault(place[each.name], []).append(
-                f"added{n}" if factor == 1 else f"added{n} * toInt256('{factor}')"
-            )
+            value = f"added{n}" if once else each.sql
+            value = value if factor == 1 else f"{value} * toInt256('{factor}')"
+            at_event.setdefault(each.event, {}).setdefault(place[each.name], []).append(value)
         key = f"[(toUInt16({number}), toString(its_0), its_1, toString(its_2))]" if keys else "[]"
-        rows = f"SELECT *, {', '.join(numbers)} FROM ({text.taken(branch.rows)})"
+        rows = text.taken(branch.rows)
+        rows = f"SELECT *, {', '.join(numbers)} FROM ({rows})" if once else rows
         told = [
             [event, *(" + ".join(sums.get(n, [_NOTHING])) for n in range(len(names)))]
             for event, sums in at_event.items()

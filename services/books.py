@@ -197,12 +197,16 @@ class Books:
     def listed(self, where: str, told: Mapping[str, Any], bodies: bool = False) -> list[tuple[Entry, str]]:
         """The events of which a condition holds, each with why it is parked or nothing; their ``bodies`` for those who
         read what events tell."""
-        rows = self.query(
-            f"SELECT position, recorded_ms, source, id, type, at_ms, entity, {'body' if bodies else _NO_BODY}, parked "
-            f"FROM {{history}} WHERE tenant = {{tenant:String}} AND {where}",
-            {**told, "tenant": self.tenant},
-        )
-        return [(as_entry(self.tenant, row[:8]), row[8]) for row in rows]
+        return self.listed_each([(where, told)], bodies)[0]
+
+    def listed_each(
+        self, asked: Sequence[tuple[str, Mapping[str, Any]]], bodies: bool = False
+    ) -> list[list[tuple[Entry, str]]]:
+        """The same for several conditions."""
+        columns = f"position, recorded_ms, source, id, type, at_ms, entity, {'body' if bodies else _NO_BODY}, parked"
+        select = f"SELECT {columns} FROM {{history}} WHERE tenant = {{tenant:String}} AND "
+        found = self.queries([(select + where, {**told, "tenant": self.tenant}) for where, told in asked])
+        return [[(as_entry(self.tenant, row[:8]), row[8]) for row in rows] for rows in found]
 
     def at(self, positions: Iterable[int]) -> list[Entry]:
         """The applied events at these positions, in order."""

@@ -118,7 +118,7 @@ class _Receipt:
         if len(counting) > self._size:
             counting = counting[: self._size]
             return self._json(listing, found, counting, [], str(counting[-1].event))
-        others, following = self._others(listing, found, cursor, len(counting))
+        others, following = self._others(listing, found, cursor, [each.event for each in counting])
         return self._json(listing, found, counting, others, following)
 
     def _found(self, after: int) -> tuple[Listing, Found]:
@@ -128,7 +128,7 @@ class _Receipt:
         if self._listing is None:
             self._listing, rows = self._begun(after)
         else:
-            rows = self._run(self._listing.events(after, self._size + 1))
+            rows = self._run(self._listing.events(after, self._size + 1, keys=not after))
         found = self._listing.found(rows, whole=not after)
         self._first = self._first if after else found
         return self._listing, found
@@ -140,57 +140,53 @@ class _Receipt:
             self._answered = self._asker.answer(self._question)
             known = one_cell(self._answered)
         listing = Receipts(self._asker, self._question).listing(*known)
-        beside = _Beside(self._books, listing.events(after, self._size + 1))
+        beside = _Beside(self._books, listing.events(after, self._size + 1, keys=not after))
         if self._answered is None:
             self._answered = self._books.asker(self._cut, run_all=beside.queries).answer(self._question)
         return listing, beside.rows()
 
     def _others(
-        self, listing: Listing, found: Found, cursor: _Cursor, counting: int
+        self, listing: Listing, found: Found, cursor: _Cursor, counting: list[int]
     ) -> tuple[list["_Other"], str | None]:
         """The events of this page that do not count, and what the next page follows on."""
-        room, after = self._size - counting, cursor.position if cursor.others else 0
-        placed: list[Placed] = []
-        if after < self._cut.position:
-            placed = self._histories(listing, found, cursor, room + 1)
-        others = self._judged(listing, found, placed)
+        room, after = self._size - len(counting), cursor.position if cursor.others else 0
+        others = self._of_histories(listing, found, after, room + 1, counting) if after < self._cut.position else []
         if len(others) <= room:
             others += self._later(max(after, self._cut.position), room + 1 - len(others))
         if len(others) <= room:
             return others, None
         return others[:room], f"{_OTHERS}{others[room - 1].entry.position if room else after}"
 
-    def _histories(self, listing: Listing, found: Found, cursor: _Cursor, most: int) -> list[Placed]:
-        """Events of the histories that a number rests on, of its definitions, and of what was left out."""
-        text, every, after = Text(), found.complete, cursor.position if cursor.others else 0
-        keys = listing.keys(text, [key for each in found.events for key in each.keys] if every else None)
-        if every or found.counted == sum(bool(each.adds) for each in found.events):
-            (name,) = text.named(counted=[0, *(each.event for each in found.events if each.adds)])
-            counts = f"position IN {{{name}:Array(UInt64)}}"
-        else:
-            counts = f"position IN ({listing.counted(text)})"
-        kinds = {*listing.definitions, *(["rates"] if found.foreign else [])} - {"rep"}
-        histories = f"book IN {{kinds:Array(String)}} OR (book, entity) IN ({keys})"
-        if "rep" in listing.definitions:
-            histories += f" OR (book = 'rep' AND entity IN ({_reps(keys)}))"
-        told = {"after": after, "most": most, "cut": self._cut.position, "kinds": sorted(kinds)}
-        told |= {"measures": sorted(listing.measures)}
-        where = "position <= {cut:UInt64} AND position > {after:UInt64}"
-        if every and cursor == _Cursor():  # those that count, too: they are all on this page
-            told["most"] = self._size + 1
-            where += f" AND ({counts} OR {histories}) ORDER BY {counts} DESC, position LIMIT {{most:UInt64}}"
-        else:
-            where += f" AND NOT {counts} AND ({histories}) ORDER BY position LIMIT {{most:UInt64}}"
-        placed = self._books.listed(where, text.parameters | told)
-        count = {each.event for each in found.events if each.adds}
-        self._entries |= {entry.position: entry for entry, _ in placed if entry.position in count}
-        return [each for each in placed if each[0].position not in count]
-
-    def _judged(self, listing: Listing, found: Found, placed: Sequence[Placed]) -> list["_Other"]:
-        """Why each of these events does not count, where it is left out."""
-        reasons = self._left_out(listing, found, [entry.position for entry, _ in placed])
+    def _of_histories(
+        self, listing: Listing, found: Found, after: int, most: int, counting: list[int]
+    ) -> list["_Other"]:
+        """Events of the histories that a number rests on, of its definitions, and of what was left out; and why."""
+        asked = self._histories(listing, found, after, most)
+        *histories, counted = self._books.listed_each([*asked, _at(counting)])
+        self._entries = {entry.position: entry for entry, _ in counted}
+        placed = {entry.position: (entry, parked) for each in histories for entry, parked in each}
+        told = [placed[position] for position in sorted(placed)[:most]]
+        reasons = self._left_out(listing, found, [entry.position for entry, _ in told])
         voided = _voided(self._books.definitions(self._cut.position))
-        return [_Other(entry, _reason(entry, parked, voided, reasons)) for entry, parked in placed]
+        return [_Other(entry, _reason(entry, parked, voided, reasons)) for entry, parked in told]
+
+    def _histories(self, listing: Listing, found: Found, after: int, most: int) -> list[tuple[str, dict[str, Any]]]:
+        """Which events that is: of all but reps, and of the reps whose assignment decides where the others belong."""
+        text, every = Text(), found.complete
+        keys = listing.keys(text, [key for each in found.events for key in each.keys] if every else None)
+        counts = [each.event for each in found.events if each.adds]
+        if every or found.counted == len(counts):
+            (name,) = text.named(counted=[0, *counts])
+            known = f"position IN {{{name}:Array(UInt64)}}"
+        else:
+            known = f"position IN ({listing.counted(text)})"
+        kinds = {*listing.definitions, *(["rates"] if found.foreign else [])} - {"rep"}
+        told = text.parameters | {"after": after, "most": most, "cut": self._cut.position}
+        told |= {"kinds": sorted(kinds), "measures": sorted(listing.measures)}
+        of = [f"(book IN {{kinds:Array(String)}} OR (book, entity) IN ({keys}))"]
+        of += [f"book = 'rep' AND entity IN ({_reps(keys)})"] if "rep" in listing.definitions else []
+        within = f"position <= {{cut:UInt64}} AND position > {{after:UInt64}} AND NOT {known}"
+        return [(f"{within} AND {each} ORDER BY position LIMIT {{most:UInt64}}", told) for each in of]
 
     def _left_out(self, listing: Listing, found: Found, positions: list[int]) -> dict[int, str]:
         select, reasons = listing.left_out(positions)
@@ -227,11 +223,7 @@ class _Receipt:
 
     def _placed(self, positions: list[int]) -> list[Placed]:
         """The events at these positions."""
-        if not positions:
-            return []
-        within = "position >= {first:UInt64} AND position <= {last:UInt64} AND position IN {positions:Array(UInt64)}"
-        told = {"first": min(positions), "last": max(positions), "positions": positions}
-        return self._books.listed(f"{within} ORDER BY position", told)
+        return self._books.listed(*_at(positions)) if positions else []
 
     def _run(self, select: Select) -> Rows:
         return self._books.query(select.sql, select.parameters)
@@ -276,6 +268,13 @@ def _cell_of(asker: Asker, question: Question) -> tuple[Period, Cell] | None:
         return None
     stretch = asker.periods(question)
     return (stretch[0], ()) if len(stretch) == 1 else None
+
+
+def _at(positions: list[int]) -> tuple[str, dict[str, Any]]:
+    """Which events are at these positions."""
+    within = "position >= {first:UInt64} AND position <= {last:UInt64} AND position IN {positions:Array(UInt64)}"
+    told = {"first": min(positions, default=0), "last": max(positions, default=0), "positions": positions or [0]}
+    return f"{within} ORDER BY position", told
 
 
 def _reps(keys: str) -> str:

@@ -1,6 +1,7 @@
 """Pages of receipts: together they are the whole receipt, each event on one of them."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ def walked(books: Books, asked: Question, size: int) -> list[dict[str, Any]]:
     sizes = [len(page["events"]) + len(page["excluded"]) for page in found]
     assert sizes[:-1] == [size] * (len(sizes) - 1)
     assert 0 < sizes[-1] <= size or len(sizes) == 1
+    for page, following in list(pairwise(found))[-2:]:
+        assert explain(books, asked, size, page["next"]) == following, "asked for by itself it is the same"
     return found
 
 
@@ -50,13 +53,45 @@ def agreeing(books: Books, asked: Question, size: int) -> None:
 
 
 @pytest.mark.parametrize(("kpi", "where"), CELLS, ids=[" ".join([kpi, *where]) for kpi, where in CELLS])
-@pytest.mark.parametrize("size", [3, 1000])
-def test_of_a_rich_history_the_pages_are_the_receipt(
-    kpi: str, where: tuple[str, ...], size: int, february: Company
-) -> None:
-    agreeing(february.books, cell(kpi, where), size)
-    if size > 3 and not BY_ID[kpi].scoped:
-        agreeing(february.books, cell(kpi, where, as_of=str(len(STORY) // 2)), size)
+def test_of_a_rich_history_the_pages_are_the_receipt(kpi: str, where: tuple[str, ...], february: Company) -> None:
+    agreeing(february.books, cell(kpi, where), 9 if where == () else 1000)
+
+
+@pytest.mark.parametrize("kpi", [kpi for kpi in BY_ID if not BY_ID[kpi].scoped])
+def test_what_was_recorded_after_the_cut_is_on_the_pages(kpi: str, february: Company) -> None:
+    agreeing(february.books, cell(kpi, as_of=str(len(STORY) // 2)), 20)
+
+
+def test_a_page_holds_no_more_than_it_says(february: Company) -> None:
+    page = explain(february.books, cell("pipeline_value"), 2)
+    assert [each["role"] for each in page["events"]] == ["counted"] * 2
+    assert (page["excluded"], page["next"]) == ([], str(page["events"][-1]["position"]))
+    assert page["counted"] > 2
+
+
+def test_a_page_after_the_last_is_empty_and_knows_how_many_count(february: Company) -> None:
+    last = explain(february.books, cell("bookings"), 5, "others:999999")
+    assert (last["events"], last["excluded"], last["next"]) == ([], [], None)
+    assert last["counted"] == explain(february.books, cell("bookings"))["counted"]
+    beyond = explain(february.books, cell("bookings"), 1000, "999999")
+    assert {each["role"] for each in beyond["events"]} == {"context"}
+    assert beyond["counted"] == last["counted"]
+
+
+NO_PAGES = [
+    (0, None, "page_size"),
+    (100_001, None, "page_size"),
+    (1, "", "after"),
+    (1, "-1", "after"),
+    (1, "x", "after"),
+]
+
+
+@pytest.mark.parametrize(("size", "after", "field"), NO_PAGES)
+def test_a_page_that_is_none_is_refused(size: int, after: str | None, field: str, february: Company) -> None:
+    with pytest.raises(BadQuestion, match=f"^{field} .*; allowed: ") as refused:
+        explain(february.books, cell("bookings"), size, after)
+    assert refused.value.field == field
 
 
 @st.composite
