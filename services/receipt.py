@@ -162,9 +162,9 @@ class _Receipt:
     ) -> list["_Other"]:
         """Events of the histories that a number rests on, of its definitions, and of what was left out; and why."""
         asked = self._histories(listing, found, after, most)
-        *histories, counted = self._books.listed_each([*asked, _at(counting)])
-        self._entries = {entry.position: entry for entry, _ in counted}
-        placed = {entry.position: (entry, parked) for each in histories for entry, parked in each}
+        found_each = self._books.listed_each([*asked, *([_at(counting)] if counting else [])])
+        self._entries = {entry.position: entry for each in found_each[len(asked) :] for entry, _ in each}
+        placed = {entry.position: (entry, parked) for each in found_each[: len(asked)] for entry, parked in each}
         told = [placed[position] for position in sorted(placed)[:most]]
         reasons = self._left_out(listing, found, [entry.position for entry, _ in told])
         voided = _voided(self._books.definitions(self._cut.position))
@@ -273,7 +273,7 @@ def _cell_of(asker: Asker, question: Question) -> tuple[Period, Cell] | None:
 def _at(positions: list[int]) -> tuple[str, dict[str, Any]]:
     """Which events are at these positions."""
     within = "position >= {first:UInt64} AND position <= {last:UInt64} AND position IN {positions:Array(UInt64)}"
-    told = {"first": min(positions, default=0), "last": max(positions, default=0), "positions": positions or [0]}
+    told = {"first": min(positions), "last": max(positions), "positions": positions}
     return f"{within} ORDER BY position", told
 
 
