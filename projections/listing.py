@@ -18,6 +18,8 @@ Key = tuple[str, str]
 """An entity: its book and id."""
 Contributions = dict[int, dict[str, Fraction]]
 """Event to what it adds to each part, exact."""
+Reasons = list[tuple[int, str]]
+"""By number: the branch whose events are left out, and why."""
 
 _NOTHING: Final = "toInt256(0)"
 
@@ -164,19 +166,22 @@ class Listing:
             WHERE event IN {{events:Array(UInt64)}} GROUP BY event"""
         return Select(sql, text.parameters | {"events": list(events)})
 
-    def left_out(self, events: Sequence[int]) -> tuple[Select | None, list[tuple[int, str]]]:
-        """Rows of (event, number) of those among these events that do not count; and for each number the branch and the
-        reason."""
+    def left_out(self, events: Sequence[int] = (), after: int = 0, most: int = 0) -> tuple[Select | None, Reasons]:
+        """Rows of (event, number) of those among these events, or of the first so many after a position, that might be
+        expected but do not count; and for each number the branch and the reason."""
         text, selects = Text(), []
-        reasons: list[tuple[int, str]] = []
+        reasons: Reasons = []
         for number, branch in enumerate(self.branches):
             for select, reason in branch.left_out:
                 selects.append(f"SELECT event, {len(reasons)} AS number FROM ({text.taken(select)})")
                 reasons.append((number, reason))
         if not selects:
             return None, []
-        sql = f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE event IN {{events:Array(UInt64)}}"
-        return Select(sql, text.parameters | {"events": list(events)}), reasons
+        sql, most = f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE event", most * len(selects)
+        if events:
+            return Select(f"{sql} IN {{events:Array(UInt64)}}", text.parameters | {"events": list(events)}), reasons
+        sql += " > {after:UInt64} ORDER BY event LIMIT {most:UInt64}"
+        return Select(sql, text.parameters | {"after": after, "most": most}), reasons
 
     def keys(self, text: "Text", known: Iterable[tuple[int, str, str, str]] | None) -> str:
         """A SELECT of (book, entity) of all histories that the receipt lists events of; ``known`` are the keys of all

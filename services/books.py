@@ -14,6 +14,7 @@ from projections.compute import COLUMNS, Columns
 from projections.definitions import KINDS, Definitions
 from projections.ledger import Key
 from projections.periods import moment
+from projections.plan import Select
 from projections.question import BadQuestion, Question
 from services.clock import now_ms
 from services.journal.port import Cut
@@ -197,16 +198,18 @@ class Books:
     def listed(self, where: str, told: Mapping[str, Any], bodies: bool = False) -> list[tuple[Entry, str]]:
         """The events of which a condition holds, each with why it is parked or nothing; their ``bodies`` for those who
         read what events tell."""
-        return self.listed_each([(where, told)], bodies)[0]
+        return self.listed_beside([(where, told)], bodies=bodies)[0][0]
 
-    def listed_each(
-        self, asked: Sequence[tuple[str, Mapping[str, Any]]], bodies: bool = False
-    ) -> list[list[tuple[Entry, str]]]:
-        """The same for several conditions."""
+    def listed_beside(
+        self, asked: Sequence[tuple[str, Mapping[str, Any]]], others: Sequence[Select] = (), bodies: bool = False
+    ) -> tuple[list[list[tuple[Entry, str]]], *tuple[list[tuple[Any, ...]], ...]]:
+        """The same for several conditions, and after that the rows of other statements, which run beside them."""
         columns = f"position, recorded_ms, source, id, type, at_ms, entity, {'body' if bodies else _NO_BODY}, parked"
         select = f"SELECT {columns} FROM {{history}} WHERE tenant = {{tenant:String}} AND "
-        found = self.queries([(select + where, {**told, "tenant": self.tenant}) for where, told in asked])
-        return [[(as_entry(self.tenant, row[:8]), row[8]) for row in rows] for rows in found]
+        statements = [(select + where, {**told, "tenant": self.tenant}) for where, told in asked]
+        found = self.queries([*statements, *((each.sql, each.parameters) for each in others)])
+        listed = [[(as_entry(self.tenant, row[:8]), row[8]) for row in rows] for rows in found[: len(asked)]]
+        return listed, *found[len(asked) :]
 
     def at(self, positions: Iterable[int]) -> list[Entry]:
         """The applied events at these positions, in order."""

@@ -12,7 +12,7 @@ from events.personal import ERASED, token_of
 from projections.answer import as_json, shown, units_of
 from projections.ask import Answered, Asker, Cell
 from projections.definitions import Definitions
-from projections.listing import Found, Key, Listed, Listing, Text
+from projections.listing import Found, Key, Listed, Listing, Reasons, Text
 from projections.periods import Period
 from projections.plan import Select
 from projections.question import BadQuestion, Question
@@ -162,13 +162,20 @@ class _Receipt:
     ) -> list["_Other"]:
         """Events of the histories that a number rests on, of its definitions, and of what was left out; and why."""
         asked = self._histories(listing, found, after, most)
-        found_each = self._books.listed_each([*asked, *([_at(counting)] if counting else [])])
+        beside, reasons = None, Reasons()
+        if found.complete:  # then those that count are few, and may be among those that are read here
+            beside, reasons = listing.left_out(after=after, most=most + len(found.events))
+        both = [*asked, *([_at(counting)] if counting else [])]
+        found_each, *rows = self._books.listed_beside(both, [beside] if beside is not None else [])
         self._entries = {entry.position: entry for each in found_each[len(asked) :] for entry, _ in each}
         placed = {entry.position: (entry, parked) for each in found_each[: len(asked)] for entry, parked in each}
         told = [placed[position] for position in sorted(placed)[:most]]
-        reasons = self._left_out(listing, found, [entry.position for entry, _ in told])
+        if told and not found.complete:
+            select, reasons = listing.left_out([entry.position for entry, _ in told])
+            rows = [self._run(select)] if select is not None else []
+        why = self._reasons(listing, found, rows[0] if rows else [], reasons)
         voided = _voided(self._books.definitions(self._cut.position))
-        return [_Other(entry, _reason(entry, parked, voided, reasons)) for entry, parked in told]
+        return [_Other(entry, _reason(entry, parked, voided, why)) for entry, parked in told]
 
     def _histories(self, listing: Listing, found: Found, after: int, most: int) -> list[tuple[str, dict[str, Any]]]:
         """Which events that is: of all but reps, and of the reps whose assignment decides where the others belong."""
@@ -188,9 +195,8 @@ class _Receipt:
         within = f"position <= {{cut:UInt64}} AND position > {{after:UInt64}} AND NOT {known}"
         return [(f"{within} AND {each} ORDER BY position LIMIT {{most:UInt64}}", told) for each in of]
 
-    def _left_out(self, listing: Listing, found: Found, positions: list[int]) -> dict[int, str]:
-        select, reasons = listing.left_out(positions)
-        rows = self._run(select) if select is not None and positions else []
+    def _reasons(self, listing: Listing, found: Found, rows: Rows, reasons: Reasons) -> dict[int, str]:
+        """Why events are left out that have no line in the cell; ``rows`` as ``Listing.left_out`` gives them."""
         if not rows:
             return {}
         if found.complete:
