@@ -1,4 +1,4 @@
-"""How long questions take: every KPI, the same as known at an earlier moment, a receipt, and what changed a number."""
+"""How long questions take: every KPI, the same as known earlier, a receipt's first page, and what changed a number."""
 
 import gc
 import time
@@ -35,7 +35,8 @@ Times = tuple[float, list[float]]
 
 
 def ask_all(data: Path, rounds: int = ROUNDS) -> dict[str, dict[str, Times]]:
-    """Each KPI by one dimension and month over two years; live and earlier, a receipt and a change of some of them."""
+    """Each KPI by one dimension and month over two years; live and earlier, and of some of them the first page of a
+    receipt and a change."""
     gc.set_threshold(200_000, 20, 100)  # as the command line has it
     with Workspace(Settings(data=data)) as workspace:
         books = workspace.books("default")
@@ -63,7 +64,7 @@ def _others(books: Books) -> dict[str, Times]:
         f"the same as known at {EARLIER}": lambda kpi: books.ask(
             question(kpi, by=["region"], as_of=EARLIER, **TWO_YEARS)
         ),
-        "explain of one cell, a month of a region": lambda kpi: explain(
+        "first page of explain of one cell, a month of a region": lambda kpi: explain(
             books, question(kpi, where=["region=华东"], **MONTH)
         ),
         "changes of a quarter, since it ended": lambda kpi: changes(books, question(kpi, **QUARTER), EARLIER, None),

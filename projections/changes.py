@@ -222,7 +222,7 @@ def _deltas(run: Run, before: Asker, after: Asker, question: Question, cell: Cel
         periods = asker.periods(question)
         if not periods or len(cell) != len(question.by):
             return {}
-        return Receipts(run, asker, question, since).evidence(periods[0], cell, whole=False).contributions
+        return Receipts(asker, question, since).contributions(run, periods[0], cell)
 
     if question.kpi.adds_lines and before.periods(question) == after.periods(question):
         told: tuple[Deltas, Deltas] = {}, contributions(after, before.position)

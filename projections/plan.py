@@ -131,26 +131,47 @@ class Planner:
         rate = f"WITH greatest(rated_at - {_NEVER}, 0) AS rate"
         return f"{rate} SELECT {', '.join(groups)}, {', '.join(values)} FROM ({sums}) GROUP BY ALL"
 
-    def evidence(self, parts: Sequence[Part], window: Span, cell: Sequence[str | None], since: int = 0) -> Select:
-        """Rows of (event, book, entity, what is counted once, currency, unrated moment, pipeline, stage, own, values…).
+    def listed(self, parts: Sequence[Part], window: Span, cell: Sequence[str | None], since: int = 0) -> Select:
+        """Rows of (book, entity, customer, currency, unrated moment, pipeline, stage, own, for each part its event and
+        what is counted once, values…).
 
         They are what makes one cell, with the lines that came to nothing. The parts are those that ``listed_together``
         put together; there is a value for each. Of lines that are added, those after ``since``.
         """
-        part, source = parts[0], parts[0].source
+        told = [*self._whose(parts), *self._reckoned(parts[0])]
+        for part in parts:
+            told += [f"p.{part.evidence}", f"p.{part.key}" if part.stat == "distinct" else "''"]
+        return self._rows_of(parts, told, window, cell, since)
+
+    def whose(self, parts: Sequence[Part], window: Span, cell: Sequence[str | None]) -> Select:
+        """Rows of (book, entity, customer) whose histories these rows come from."""
+        return self._rows_of(parts, self._whose(parts), window, cell, valued=False)
+
+    def _rows_of(
+        self, parts: Sequence[Part], told: Sequence[str], window: Span, cell: Sequence[str | None], since: int = 0,
+        valued: bool = True,
+    ) -> Select:  # fmt: skip
+        """Rows of what is told of the rows of one cell, ``its_0`` …, and of what they add, ``value0`` …"""
+        source = parts[0].source
         assert source is not None
-        money = part.unit == "money"
-        subject = f"p.{part.key}" if part.stat == "distinct" else "p.customer" if source.profiled else "''"
-        told = [f"p.{part.evidence}", "p.book", "p.entity", subject]
-        told += ["p.currency", _UNRATED] if money else ["''", "0"]
-        told += _WEIGHT.values() if part.weighted else ("''", "''", "0")
-        groups = ", ".join(f"{expression} AS its_{place}" for place, expression in enumerate(told))
-        values = ", ".join(f"{_contribution(each)} AS value{place}" for place, each in enumerate(parts))
-        rate = f"WITH {_RATE} AS rate " if money else ""
+        names = [f"{expression} AS its_{place}" for place, expression in enumerate(told)]
+        names += [f"{_contribution(each)} AS value{place}" for place, each in enumerate(parts) if valued]
+        rate = f"WITH {_RATE} AS rate " if parts[0].unit == "money" and valued else ""
         body = f"{self._body(source, parts, each=True)}{self._matching(source)}"
-        new = " AND position > {since:UInt64}" if since and part.adds_lines else ""
-        sql = f"{rate}SELECT {groups}, {values} {body}{new} GROUP BY ALL ORDER BY its_0"
+        new = " AND position > {since:UInt64}" if since and all(part.adds_lines for part in parts) else ""
+        sql = f"{rate}SELECT {', '.join(names)} {body}{new} GROUP BY ALL"
         return _select(sql, self._parameters(source, [window]) | _cell_values(cell) | {"since": since})
+
+    @staticmethod
+    def _whose(parts: Sequence[Part]) -> tuple[str, ...]:
+        assert parts[0].source is not None
+        return "p.book", "p.entity", "p.customer" if parts[0].source.profiled else "''"
+
+    @staticmethod
+    def _reckoned(part: Part) -> list[str]:
+        """What the value of a row depends on: its currency, its moment where no rate is known, and its weight."""
+        told = ["p.currency", _UNRATED] if part.unit == "money" else ["''", "0"]
+        return [*told, *(_WEIGHT.values() if part.weighted else ("''", "''", "0"))]
 
     def left_out(self, source: Source, which: str, window: Span, cell: Sequence[str | None]) -> Select:
         """Rows of (event, book, entity) that might be expected in a cell of this source but do not count."""
@@ -392,16 +413,14 @@ def _contribution(part: Part) -> str:
         return f"sum(toInt256({_amount(part)}) * {_CONVERTED})"
     if part.stat == "distinct":
         return f"countIf({part.condition or 'p.count > 0'})"
-    return _value(part) if part.stat == "sum" else f"any({part.expression})"
+    return _value(part) if part.stat == "sum" else f"sum(toInt128(p.count * ({part.expression})))"
 
 
 def listed_together(parts: Iterable[Part]) -> list[list[Part]]:
     """Parts whose evidence lies in the same rows."""
     groups: dict[tuple[object, ...], list[Part]] = {}
     for part in parts:
-        once = part if part.stat == "distinct" else None
-        alike = (part.source, part.window, part.evidence, part.unit == "money", part.weighted, once)
-        groups.setdefault(alike, []).append(part)
+        groups.setdefault((part.source, part.window, part.unit == "money", part.weighted), []).append(part)
     return list(groups.values())
 
 

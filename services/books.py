@@ -9,11 +9,12 @@ from events.envelope import Entry, to_text
 from events.vocabulary import BY_TYPE
 from events.words import major
 from projections.answer import as_json
-from projections.ask import Answered, Asker, Run
+from projections.ask import Answered, Asker, Run, RunAll
 from projections.compute import COLUMNS, Columns
 from projections.definitions import KINDS, Definitions
 from projections.ledger import Key
 from projections.periods import moment
+from projections.plan import Select
 from projections.question import BadQuestion, Question
 from services.clock import now_ms
 from services.journal.port import Cut
@@ -64,12 +65,15 @@ class Books:
         """The answer at a cut, exact."""
         return self.asker(cut).answer(question)
 
-    def asker(self, cut: Cut, definitions: Definitions | None = None, run: Run | None = None) -> Asker:
-        """Asks at one cut; with its own definitions, unless others are given, and by ``query`` unless otherwise."""
+    def asker(
+        self, cut: Cut, definitions: Definitions | None = None, run: Run | None = None, run_all: RunAll | None = None
+    ) -> Asker:
+        """Asks at one cut; with its own definitions, unless others are given, and by ``query`` and ``queries`` unless
+        otherwise."""
         years = self._settings.customer_lifespan_years
         if definitions is None:
             definitions = self.definitions(cut.position)
-        run_all = self.queries if run is None else None
+        run_all = run_all or (self.queries if run is None else None)
         return Asker(run or self.query, self.tenant, cut.position, cut.recorded_ms, definitions, years, run_all)
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -189,30 +193,26 @@ class Books:
         )
         return self._facts(rows)
 
-    def entries(
-        self, keys: Iterable[Key], position: int, kinds: Iterable[str] = (), bodies: bool = True
-    ) -> list[tuple[Entry, str]]:
-        """The events of these entities up to a position, and all of some kinds, each with why it is parked or nothing.
+    def entries(self, key: Key, position: int) -> list[tuple[Entry, str]]:
+        """The events of an entity up to a position, in order, each with why it is parked or nothing."""
+        where = "position <= {position:UInt64} AND book = {book:String} AND entity = {entity:String} ORDER BY position"
+        return self.listed(where, {"position": position, "book": key[0], "entity": key[1]}, bodies=True)
 
-        In order; without ``bodies`` for those who do not read what events tell.
-        """
-        wanted, whole = set(keys), sorted(set(kinds))
-        books = sorted({book for book, _ in wanted} - set(whole))
-        entities = sorted({entity for book, entity in wanted if book not in whole})
-        if not (books or whole):
-            return []
-        rows = self.query(
-            f"SELECT position, recorded_ms, source, id, type, at_ms, entity, {'body' if bodies else _NO_BODY}, parked, "
-            "book FROM {history} WHERE tenant = {tenant:String} AND position <= {position:UInt64} "
-            "AND (book IN {whole:Array(String)} "
-            "OR (book IN {books:Array(String)} AND entity IN {entities:Array(String)}))",
-            {"tenant": self.tenant, "position": position, "whole": whole, "books": books, "entities": entities},
-        )
-        known = set(whole)
-        found = [
-            (as_entry(self.tenant, row[:8]), row[8]) for row in rows if row[9] in known or (row[9], row[6]) in wanted
-        ]
-        return sorted(found, key=lambda each: each[0].position)
+    def listed(self, where: str, told: Mapping[str, Any], bodies: bool = False) -> list[tuple[Entry, str]]:
+        """The events of which a condition holds, each with why it is parked or nothing; their ``bodies`` for those who
+        read what events tell."""
+        return self.listed_beside([(where, told)], bodies=bodies)[0][0]
+
+    def listed_beside(
+        self, asked: Sequence[tuple[str, Mapping[str, Any]]], others: Sequence[Select] = (), bodies: bool = False
+    ) -> tuple[list[list[tuple[Entry, str]]], *tuple[list[tuple[Any, ...]], ...]]:
+        """The same for several conditions, and after that the rows of other statements, which run beside them."""
+        columns = f"position, recorded_ms, source, id, type, at_ms, entity, {'body' if bodies else _NO_BODY}, parked"
+        select = f"SELECT {columns} FROM {{history}} WHERE tenant = {{tenant:String}} AND "
+        statements = [(select + where, {**told, "tenant": self.tenant}) for where, told in asked]
+        found = self.queries([*statements, *((each.sql, each.parameters) for each in others)])
+        listed = [[(as_entry(self.tenant, row[:8]), row[8]) for row in rows] for rows in found[: len(asked)]]
+        return listed, *found[len(asked) :]
 
     def at(self, positions: Iterable[int]) -> list[Entry]:
         """The applied events at these positions, in order."""
@@ -222,16 +222,6 @@ class Books:
             {"tenant": self.tenant, "positions": list(positions)},
         )
         return [as_entry(self.tenant, row) for row in rows]
-
-    def reps(self, keys: Sequence[Key], measures: Sequence[str], position: int) -> list[str]:
-        """The reps whose assignment decides where the lines of these entities and measures belong."""
-        entities = sorted({entity for _, entity in keys})
-        rows = self.query(
-            "SELECT DISTINCT rep_id FROM {postings} WHERE tenant = {tenant:String} AND position <= {position:UInt64} "
-            "AND measure IN {measures:Array(String)} AND rep_id != '' AND entity IN {entities:Array(String)}",
-            {"tenant": self.tenant, "position": position, "measures": list(measures), "entities": entities},
-        )
-        return [row[0] for row in rows]
 
     def postings(self, key: Key, position: int) -> list[dict[str, Any]]:
         """The ledger's lines of one entity, in order, without what is empty."""

@@ -8,11 +8,13 @@
 Of a data folder, which this process then owns, or of a running ``salestream serve``, at its address and with a key.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from html import escape
 from inspect import signature
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.error import HTTPError, URLError
@@ -28,7 +30,7 @@ from services.closing import Closing
 from services.export.formats import arrow_table
 from services.export.tabular import Tabular, answer_table, receipt_table
 from services.laws import Laws
-from services.receipt import explain, history
+from services.receipt import PAGE, explain, history
 from services.settings import Settings
 from services.workspace import Workspace
 
@@ -87,7 +89,7 @@ class Answer:
         heads = "".join(f"<th>{escape(column.name)}</th>" for column in self._table.columns)
         rows = (
             "<tr>" + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>"
-            for row in self._table.rows[:_SHOWN]
+            for row in islice(self._table.rows, _SHOWN)
         )
         more = f", of which {_SHOWN} are shown" if len(self) > _SHOWN else ""
         caption = f"<caption>{escape(repr(self)[1:-1])}{more}</caption>"
@@ -126,7 +128,7 @@ class Source(Protocol):
 
     def ask(self, asked: Question) -> dict[str, Any]: ...
 
-    def explain(self, asked: Question) -> dict[str, Any]: ...
+    def explain(self, asked: Question, size: int, after: str | None) -> dict[str, Any]: ...
 
     def changes(self, asked: Question, known_from: str, known_to: str | None) -> dict[str, Any]: ...
 
@@ -168,12 +170,27 @@ class Notebook(Closing):
         return Answer(answer_table(asked, told), told)
 
     def explain(
-        self, id: str, *, by: str | Iterable[str] = (), where: str | Iterable[str] = (), **more: Any
+        self, id: str, *, by: str | Iterable[str] = (), where: str | Iterable[str] = (), page_size: int = PAGE,
+        after: str | None = None, **more: Any,
     ) -> Answer:  # fmt: skip
-        """The events that make one number, what each adds, and those left out and why."""
+        """The events that make one number, what each adds, and those left out and why: a page of at most ``page_size``
+        events, which count first. ``after`` is what the page before says in ``told["next"]``; ``pages`` walks them."""
         asked = _question(id, by, where, more)
-        told = self._source.explain(asked)
+        told = self._source.explain(asked, page_size, after)
         return Answer(receipt_table(asked, told), told)
+
+    def pages(
+        self, id: str, *, by: str | Iterable[str] = (), where: str | Iterable[str] = (), page_size: int = PAGE,
+        **more: Any,
+    ) -> Iterator[Answer]:  # fmt: skip
+        """All pages of a receipt, one after the other, as known at the cut of the first."""
+        asked, after = _question(id, by, where, more), None
+        while True:
+            told = self._source.explain(asked, page_size, after)
+            yield Answer(receipt_table(asked, told), told)
+            after, asked = told["next"], replace(asked, as_of=str(told["cut"]["position"]))
+            if after is None:
+                return
 
     def changes(
         self, id: str, *, known_from: str | int, known_to: str | int | None = None, where: str | Iterable[str] = (),
@@ -282,8 +299,8 @@ class _Folder:
     def ask(self, asked: Question) -> dict[str, Any]:
         return self._vouched(self._books.ask(asked))
 
-    def explain(self, asked: Question) -> dict[str, Any]:
-        return self._vouched(explain(self._books, asked))
+    def explain(self, asked: Question, size: int, after: str | None) -> dict[str, Any]:
+        return self._vouched(explain(self._books, asked, size, after))
 
     def changes(self, asked: Question, known_from: str, known_to: str | None) -> dict[str, Any]:
         return self._vouched(changes(self._books, asked, known_from, known_to))
@@ -315,8 +332,9 @@ class _Served:
     def ask(self, asked: Question) -> dict[str, Any]:
         return self._get(_path(asked), _parameters(asked))
 
-    def explain(self, asked: Question) -> dict[str, Any]:
-        return self._get(f"{_path(asked)}/explain", _parameters(asked))
+    def explain(self, asked: Question, size: int, after: str | None) -> dict[str, Any]:
+        page = [("page_size", str(size)), *([("after", after)] if after is not None else [])]
+        return self._get(f"{_path(asked)}/explain", [*_parameters(asked), *page])
 
     def changes(self, asked: Question, known_from: str, known_to: str | None) -> dict[str, Any]:
         known = [("known_from", known_from), *([("known_to", known_to)] if known_to else [])]

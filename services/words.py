@@ -119,6 +119,9 @@ _CHINESE: Final = {
     ),
     "and {n} more; all of them: salestream dead-letters list": "另有 {n} 条；全部查看：salestream dead-letters list",
     "{n} events would be told, {refused} lines refused": "将报送 {n} 条事件，拒绝 {refused} 行",
+    "A page of {n} events; the next one: the same with --as-of {position} --after {after}": (
+        "本页 {n} 个事件；下一页：同一命令加上 --as-of {position} --after {after}"
+    ),
     "and {n} more; all of them: --json": "另有 {n} 条；全部查看：--json",
     "There are no dead letters.": "没有死信。",
     "{retried} taken, {refused} still refused; {posted} posted, {parked} still parked": (

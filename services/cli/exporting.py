@@ -46,10 +46,10 @@ def export(session: Session, /, what: Any, format_: str | None, into: Path | Non
     if into is None and session.json:
         raise Problem("--json says what was written, and there is no file; allowed: --into FILE", BAD_USAGE)
     asked = question_of(told)
+    made = io.BytesIO()
     with session.books() as books:
         table = exported(books, asked, what)
-    made = io.BytesIO()
-    FORMATS[format_].write(table, made)
+        FORMATS[format_].write(table, made)
     if into is None and format_ in _BINARY and sys.stdout.isatty():
         raise Problem(f"{format_} is no text for a terminal; allowed: --into FILE, or a pipe", BAD_USAGE)
     with output(into) as out:

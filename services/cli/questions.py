@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from services.cli import show
+from services.cli.histories import say_history
 from services.cli.session import BAD_USAGE, Problem, Session, shared
 from services.meanings import meaning
 
@@ -108,18 +109,28 @@ def kpi(session: Session, /, as_csv: bool, **told: Any) -> None:
 
 @click.command(short_help="Explain one number down to its events.")
 @question_options
+@click.option(
+    "--page-size",
+    type=click.IntRange(1, 100_000),
+    default=1_000,
+    show_default=True,
+    metavar="N",
+    help="At most so many events; what follows is the next page.",
+)
+@click.option("--after", metavar="NEXT", help="The next page: what the page before says in next.")
 @shared
 @click.pass_obj
-def explain(session: Session, /, **told: Any) -> None:
+def explain(session: Session, /, page_size: int, after: str | None, **told: Any) -> None:
     """Explain one number: the events that make it, what each adds, and those left out, with the reason.
 
-    The same question as of kpi, narrowed to one cell by --where, --from and --to.
+    The same question as of kpi, narrowed to one cell by --where, --from and --to. A large receipt comes in pages: first
+    the events that count, in the order of the journal, then those of the same histories and those left out.
     """
     from services.receipt import explain as receipt_of
 
     asked = question_of(told)
     with session.books() as books:
-        _tell(session, receipt_of(books, asked), asked, books, _receipt)
+        _tell(session, receipt_of(books, asked, page_size, after), asked, books, _receipt)
 
 
 @click.command(short_help="Why a number changed between two moments of knowing.")
@@ -169,7 +180,7 @@ def history(session: Session, entity: str, id_: str) -> None:
     if session.json:
         session.tell(found)
     else:
-        _history(session, found)
+        say_history(session, found)
 
 
 def question_of(told: dict[str, Any]) -> "Question":
@@ -330,7 +341,7 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     units = _units(asked, receipt["cell"])
     counted = [event for event in receipt["events"] if event["role"] == "counted"]
     context = [event for event in receipt["events"] if event["role"] != "counted"]
-    session.say(t("Counted ({n})").format(n=f"{len(counted):,}"))
+    session.say(t("Counted ({n})").format(n=f"{receipt['counted']:,}"))
     if counted:
         names = list(dict.fromkeys(name for event in counted for name in event["contribution"]))
         headings = [*_event_headings(session), *(t(show.part(name)) for name in names)]
@@ -354,6 +365,10 @@ def _receipt(session: Session, receipt: dict[str, Any], asked: "Question") -> No
     session.say()
     session.say(_definition(session, receipt, asked))
     session.say(_cut(session, receipt["cut"], asked))
+    if receipt["next"] is not None:
+        sentence = t("A page of {n} events; the next one: the same with --as-of {position} --after {after}")
+        n = len(receipt["events"]) + len(receipt["excluded"])
+        session.say(sentence.format(n=f"{n:,}", position=receipt["cut"]["position"], after=receipt["next"]))
 
 
 def _changes(session: Session, found: dict[str, Any], asked: "Question") -> None:
@@ -412,39 +427,3 @@ def _event(session: Session, event: dict[str, Any]) -> list[str]:
 
 def _event_headings(session: Session) -> list[str]:
     return [session.t(name) for name in ("position", "occurred", "event", "entity", "source and id")]
-
-
-def _history(session: Session, found: dict[str, Any]) -> None:
-    t = session.t
-    session.say(show.printable(f"{t(found['entity'])} {found['id']}"))
-    session.say()
-    if not found["events"]:
-        session.say(t("Nothing is known of it."))
-        return
-    headings = [t(name) for name in ("position", "occurred", "recorded", "event", "what was told", "")]
-    rows = [
-        [str(each["position"]), session.moment(each["time"]), session.moment(each["recorded"]), each["type"],
-         _told(session, each), _fate(session, each)]
-        for each in found["events"]
-    ]  # fmt: skip
-    session.say(show.table(headings, rows, numbers=[0]))
-    if found["postings"]:
-        session.say()
-        names = list(dict.fromkeys(name for line in found["postings"] for name in line))
-        posted = [line | {"time": session.moment(line["time"])} for line in found["postings"]]
-        lines = [[str(line.get(name, "")) for name in names] for line in posted]
-        session.say(t("Posted to the ledger"))
-        session.say(show.table([t(name) for name in names], lines))
-
-
-def _told(session: Session, event: dict[str, Any]) -> str:
-    from events.personal import PERSONAL
-
-    told = dict(event["data"])
-    if (state := event.get("personal", "open")) != "open":
-        told |= {name: f"({session.t(state)})" for name in PERSONAL[event["type"]]}
-    return ", ".join(f"{name} {value}" for name, value in told.items())
-
-
-def _fate(session: Session, event: dict[str, Any]) -> str:
-    return session.t("voided") if event["voided"] else event.get("parked", "")

@@ -8,9 +8,12 @@ import hashlib
 import io
 import json
 import zipfile
+from array import array
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
 from inspect import signature
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -25,9 +28,10 @@ from projections.question import BadQuestion, Question, question
 from services.books import Books
 from services.clock import now_ms
 from services.export.formats import ExportError
+from services.export.query import PAGE
 from services.ingest import lines_of
 from services.journal.port import Cut
-from services.receipt import explain
+from services.receipt import pages
 from services.settings import Settings
 from services.workspace import Workspace
 
@@ -77,32 +81,51 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 def packed(books: Books, asked: Question, settings: Settings) -> bytes:
     """The pack of one cell. Raises BadQuestion where the question names more or less than one."""
-    receipt = explain(books, asked)
-    listed = [event["position"] for event in receipt["events"]]
+    walk = pages(books, asked, PAGE)
+    receipt = next(walk)
+    listed, excluded = array("Q"), []
+    for page in chain([receipt], walk):
+        listed.extend(event["position"] for event in page["events"])
+        excluded += page["excluded"]
     if not listed:
         raise ExportError("no event makes this number, so there is nothing to pack; ask for one that has events")
-    body = b"".join(_impersonal(entry) + b"\n" for entry in books.at(listed))
-    told = Told(
-        format=_FORMAT,
-        salestream=version("salestream"),
-        tenant=books.tenant,
-        kpi=asked.kpi.id,
-        question=asked.as_told(),
-        definition=receipt["definition"],
-        cell=receipt["cell"],
-        currency=receipt.get("currency"),
-        cut=receipt["cut"],
-        settings=settings.model_dump(include={"timezone", "currency", "customer_lifespan_years"}),
-        events=len(listed),
-        sha256=hashlib.sha256(body).hexdigest(),
-        excluded=receipt["excluded"],
-    )
-    out = io.BytesIO()
+    out, digest = io.BytesIO(), hashlib.sha256()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_file("README.txt"), _README.encode())
+        with archive.open(_file("events.jsonl"), "w", force_zip64=True) as file:
+            for lines in _bodies(books, sorted(listed)):
+                digest.update(lines)
+                file.write(lines)
+        told = Told(
+            format=_FORMAT,
+            salestream=version("salestream"),
+            tenant=books.tenant,
+            kpi=asked.kpi.id,
+            question=asked.as_told(),
+            definition=receipt["definition"],
+            cell=receipt["cell"],
+            currency=receipt.get("currency"),
+            cut=receipt["cut"],
+            settings=settings.model_dump(include={"timezone", "currency", "customer_lifespan_years"}),
+            events=len(listed),
+            sha256=digest.hexdigest(),
+            excluded=sorted(excluded, key=lambda each: int(each["position"])),
+        )
         described = json.dumps(msgspec.to_builtins(told), ensure_ascii=False, indent=2).encode()
-        for name, content in (("README.txt", _README.encode()), ("pack.json", described), ("events.jsonl", body)):
-            archive.writestr(zipfile.ZipInfo(name, _DAY_ONE), content, zipfile.ZIP_DEFLATED)
+        archive.writestr(_file("pack.json"), described)
     return out.getvalue()
+
+
+def _file(name: str) -> zipfile.ZipInfo:
+    made = zipfile.ZipInfo(name, _DAY_ONE)
+    made.compress_type = zipfile.ZIP_DEFLATED
+    return made
+
+
+def _bodies(books: Books, positions: list[int]) -> Iterator[bytes]:
+    """The events at these positions as lines, some at a time."""
+    for first in range(0, len(positions), PAGE):
+        yield b"".join(_impersonal(entry) + b"\n" for entry in books.at(positions[first : first + PAGE]))
 
 
 ALONE: Final[dict[str, Any]] = {

@@ -3,9 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -94,10 +95,7 @@ def as_xlsx(table: Tabular, out: BinaryIO) -> None:
     more than a sheet has.
     """
     if len(table.rows) >= _SHEET_ROWS:
-        raise ExportError(
-            f"{len(table.rows):,} rows are more than a sheet has; allowed: {_SHEET_ROWS - 1:,}, "
-            "or csv, jsonl or parquet"
-        )
+        raise _too_many(len(table.rows))
     book = xlsxwriter.Workbook(out, {"constant_memory": True, "in_memory": False, "default_date_format": "yyyy-mm-dd"})
     book.set_properties({"title": table.title, "created": datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)})
     rows, about = book.add_worksheet("Rows"), book.add_worksheet("About")
@@ -108,6 +106,8 @@ def as_xlsx(table: Tabular, out: BinaryIO) -> None:
         rows.set_column(x, x, 22 if column.kind == "moment" else 16)
         rows.write_string(0, x, column.name, bold)
     for y, row in enumerate(table.rows, 1):
+        if y >= _SHEET_ROWS:
+            raise _too_many(y)
         for x, cell in enumerate(row):
             _write_cell(rows, y, x, cell, formats[x])
     about.set_column(0, 1, 24)
@@ -115,6 +115,12 @@ def as_xlsx(table: Tabular, out: BinaryIO) -> None:
         about.write_string(y, 0, name, bold)
         about.write_string(y, 1, told if isinstance(told, str) else json.dumps(told, ensure_ascii=False))
     book.close()
+
+
+def _too_many(rows: int) -> ExportError:
+    return ExportError(
+        f"{rows:,} rows are more than a sheet has; allowed: {_SHEET_ROWS - 1:,}, or csv, jsonl or parquet"
+    )
 
 
 def _cell_format(book: Any, column: Column) -> Any:
@@ -179,8 +185,8 @@ def _type(column: Column) -> pa.DataType:
 
 def _batches(table: Tabular) -> Iterator[pa.RecordBatch]:
     schema = _schema(table)
-    for start in range(0, len(table.rows), _CHUNK):
-        rows: Iterable[tuple[Any, ...]] = table.rows[start : start + _CHUNK]
+    told = iter(table.rows)
+    while rows := list(islice(told, _CHUNK)):
         columns = list(zip(*rows, strict=True))
         arrays = [pa.array(cells, field.type) for cells, field in zip(columns, schema, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)

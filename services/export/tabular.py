@@ -1,14 +1,16 @@
 """A table with typed columns, between an answer and a file: what is a number stays one, whatever the file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from itertools import chain
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
 from events.currencies import EXPONENTS
 from events.envelope import to_moment
+from projections.answer import units_of
 from projections.formula import Unit
 from projections.question import Question
 
@@ -27,12 +29,37 @@ class Column(msgspec.Struct, frozen=True):
     """Of money."""
 
 
+class Rows(Protocol):
+    """Rows in order, and how many they are."""
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
+
+    def __len__(self) -> int: ...
+
+
+class Walked:
+    """Rows that are read page by page while they are written, once; their number is known afterwards."""
+
+    def __init__(self, first: Sequence[tuple[Any, ...]], more: Iterable[Sequence[tuple[Any, ...]]]) -> None:
+        self._pages: Final = chain([first], more)
+        self._read = 0
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        for page in self._pages:
+            self._read += len(page)
+            yield from page
+
+    def __len__(self) -> int:
+        """How many were read so far."""
+        return self._read
+
+
 class Tabular(msgspec.Struct, frozen=True):
     """Rows under columns, and what they are about, for whoever opens the file later."""
 
     title: str
     columns: tuple[Column, ...]
-    rows: Sequence[tuple[Any, ...]]
+    rows: Rows
     about: dict[str, Any]
 
 
@@ -69,26 +96,29 @@ def _values(row: dict[str, Any]) -> list[Any]:
     return [row["value"], *compared]
 
 
-def receipt_table(question: Question, receipt: dict[str, Any]) -> Tabular:
-    """The events of a receipt: those counted with what each adds, those in context, and those left out and why."""
+def receipt_table(question: Question, receipt: dict[str, Any], more: Iterable[dict[str, Any]] | None = None) -> Tabular:
+    """The events of a receipt: those counted with what each adds, those in context, and those left out and why; of one
+    page and of ``more``, which are read when their rows are written."""
     decimals = EXPONENTS[receipt.get("currency", "CNY")]
-    events = [*receipt["events"], *({**each, "role": "excluded"} for each in receipt["excluded"])]
-    parts = [
-        _number(part.name, part.unit, decimals, [each.get("contribution", {}).get(part.name) for each in events])
-        for part in question.kpi.parts
-    ]
+    units = units_of(question, [receipt["cell"][name] for name in question.by])
+    parts = [_number(part.name, units[part.name], decimals, ()) for part in question.kpi.parts]
     heads = [Column("role", "text"), *_event_columns(), *parts, Column("reason", "text")]
-    rows = [
-        (
-            each["role"],
-            *_event_cells(each),
-            *(_cell(part, each.get("contribution", {}).get(part.name)) for part in parts),
-            each.get("reason"),
-        )
-        for each in events
-    ]
+
+    def listed(page: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return [
+            (
+                each["role"],
+                *_event_cells(each),
+                *(_cell(part, each.get("contribution", {}).get(part.name)) for part in parts),
+                each.get("reason"),
+            )
+            for each in [*page["events"], *({**each, "role": "excluded"} for each in page["excluded"])]
+        ]
+
     about = _about(receipt) | {"value": receipt["cell"]["value"], "period": receipt["cell"]["period"]}
-    return Tabular(f"{question.kpi.id} explained", _named_once(heads), rows, about)
+    rows = listed(receipt)
+    told = rows if more is None else Walked(rows, map(listed, more))
+    return Tabular(f"{question.kpi.id} explained", _named_once(heads), told, about)
 
 
 def ledger_table(question: Question, receipt: dict[str, Any], lines: Iterable[tuple[Any, ...]]) -> Tabular:

@@ -20,7 +20,7 @@ from services.gateway.gateway import Gateway, Route
 from services.gateway.preference import language
 from services.gateway.problems import Problem, unavailable
 from services.gateway.reader import Reader
-from services.gateway.representation import MEDIA, PAGING, chosen, page_of, receipt_sent, sent
+from services.gateway.representation import MEDIA, PAGING, WALKING, chosen, page_of, receipt_sent, sent, size_of
 from services.journal.port import JournalError
 from services.meanings import meaning
 from services.receipt import explain, history
@@ -98,14 +98,19 @@ def _has(request: Request, tag: str) -> bool:
 
 
 async def receipt(gateway: Gateway, caller: Caller, request: Request) -> Response:
-    """The receipt of one cell."""
-    asked, media = _question(request, told(request, _QUESTION)), chosen(request)
+    """A page of the receipt of one cell."""
+    parameters, media = told(request, _QUESTION | WALKING), chosen(request)
+    try:
+        size, after = size_of(parameters), parameters.pop("after", None)
+    except BadQuestion as error:
+        raise refused(error) from error
+    asked = _question(request, parameters)
 
     def work(books: Books) -> Response:
-        found = explain(books, asked) | {"laws": gateway.laws.known(books).told()}
+        found = explain(books, asked, size, after) | {"laws": gateway.laws.known(books).told()}
         if language(request) == "zh":
             found["excluded"] = [each | {"reason": sentence(each["reason"])} for each in found["excluded"]]
-        return receipt_sent(asked, found, media, {CUT: str(found["cut"]["position"])})
+        return receipt_sent(request, asked, found, media, {CUT: str(found["cut"]["position"])})
 
     return await read(gateway, caller, work)
 
@@ -252,8 +257,10 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/api/kpis/{id}/explain", scope="read", handler=receipt,
-        summary="Explain one number", description=f"The events that make it, and those left out and why. {_ID}",
-        responses=_represented("The receipt, or its events"), parameters=parameters(_QUESTION, "id"),
+        summary="Explain one number",
+        description="The events that make it, and those left out and why, in pages: first those that count, in the "
+        f"order of the journal, then those of the same histories and those left out. {_ID}",
+        responses=_represented("The receipt, or its events"), parameters=parameters(_QUESTION | WALKING, "id"),
     ),
     Route(
         method="GET", path="/api/kpis/{id}/changes", scope="read", handler=changed,

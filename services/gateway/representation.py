@@ -14,6 +14,7 @@ from services.export.formats import FORMATS, ExportError
 from services.export.tabular import Tabular, answer_table, receipt_table
 from services.gateway.preference import liked
 from services.gateway.problems import Problem
+from services.receipt import MOST, PAGE
 
 JSON: Final = "application/json"
 MEDIA: Final[dict[str, str]] = {JSON: "json"} | {each.media.partition(";")[0]: name for name, each in FORMATS.items()}
@@ -21,6 +22,10 @@ MEDIA: Final[dict[str, str]] = {JSON: "json"} | {each.media.partition(";")[0]: n
 PAGING: Final = {
     "page_size": "Rows in a page, 1 to 100000; without it, all rows in one answer.",
     "page": "Which page, from 1. The header Link names the next one, at the same cut.",
+}
+WALKING: Final = {
+    "page_size": f"Events in a page, 1 to {MOST}; {PAGE} unless told.",
+    "after": "What the page before said in next; the header Link names the next one, at the same cut.",
 }
 _MOST: Final = 100_000
 _encode: Final = msgspec.json.Encoder().encode
@@ -73,15 +78,25 @@ def sent(
         answer = answer | {"rows": rows[(number - 1) * size : number * size]}
         answer["page"] = {"number": number, "size": size, "rows": len(rows)}
         if number * size < len(rows):
-            told["Link"] = f'<{_next(request, number + 1, answer["cut"]["position"])}>; rel="next"'
+            told["Link"] = f'<{_next(request, answer["cut"]["position"], page=number + 1)}>; rel="next"'
     if media == JSON:
         return Response(_encode(answer), headers=told, media_type=JSON)
     return _as_file(answer_table(asked, answer), asked.kpi.id, media, told)
 
 
-def receipt_sent(asked: Question, receipt: dict[str, Any], media: str, headers: Mapping[str, str]) -> Response:
-    """The receipt in a media type; but in JSON a table of its events."""
+def size_of(told: dict[str, Any]) -> int:
+    """Takes the size of a page of a receipt out of the parameters. Raises BadQuestion."""
+    return _whole("page_size", told.pop("page_size", str(PAGE)), MOST)
+
+
+def receipt_sent(
+    request: Request, asked: Question, receipt: dict[str, Any], media: str, headers: Mapping[str, str]
+) -> Response:
+    """A page of a receipt in a media type; but in JSON a table of its events."""
     told = {**headers, "Vary": "Accept, Accept-Language"}
+    if receipt["next"] is not None:
+        following = _next(request, receipt["cut"]["position"], after=receipt["next"])
+        told["Link"] = f'<{following}>; rel="next"'
     if media == JSON:
         return Response(_encode(receipt), headers=told, media_type=JSON)
     return _as_file(receipt_table(asked, receipt), f"{asked.kpi.id}-receipt", media, told)
@@ -98,7 +113,7 @@ def _as_file(table: Tabular, name: str, media: str, headers: dict[str, str]) -> 
     return Response(out.getvalue(), headers=headers | {"Content-Type": format_.media})
 
 
-def _next(request: Request, number: int, position: int) -> str:
+def _next(request: Request, position: int, **told: Any) -> str:
     """The same question for the next page, as it is known at the cut of this one."""
-    again = [each for each in request.query_params.multi_items() if each[0] not in ("page", "as_of")]
-    return f"{request.url.path}?{urlencode([*again, ('as_of', position), ('page', number)])}"
+    again = [each for each in request.query_params.multi_items() if each[0] not in ("as_of", *told)]
+    return f"{request.url.path}?{urlencode([*again, ('as_of', position), *told.items()])}"

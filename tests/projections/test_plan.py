@@ -7,8 +7,9 @@ import pytest
 from projections.catalogue import BY_ID
 from projections.definitions import Definitions
 from projections.formula import Part
+from projections.listing import Text
 from projections.periods import FOREVER, Period, periods
-from projections.plan import Span, edges, spans
+from projections.plan import Select, Span, edges, spans
 from projections.question import question
 from projections.receipt import Receipts
 from tests.projections.golden import QUESTIONS, Recorder, asker, path, text
@@ -35,7 +36,13 @@ def test_nothing_told_by_a_user_stands_in_the_sql(kpi: str) -> None:
     hostile = asker(recorder, tenant=HOSTILE)
     hostile.answer(asked)
     cell = tuple("revenue" if name == "kpi" else HOSTILE for name in asked.by)
-    Receipts(recorder, hostile, asked).evidence(Period("total", *FOREVER), cell)
+    listing = Receipts(hostile, asked).listing(Period("total", *FOREVER), cell)
+    text, (left_out, _) = Text(), listing.left_out([1])
+    keys = Select(f"SELECT * FROM {{history}} WHERE tenant = {{tenant:String}} AND ({listing.keys(text, None)})", {})
+    keys = Select(keys.sql, text.parameters | {"tenant": HOSTILE, "cut": 42})
+    for select in (listing.events(), listing.touched(1, 1), listing.reached([1]), left_out, keys):
+        if select is not None:
+            recorder(select.sql, select.parameters)
 
     assert recorder.selects
     for sql, parameters in recorder.selects:

@@ -72,10 +72,14 @@ def test_positions_are_numbers_and_the_rest_is_one_row(books: Notebook) -> None:
 
 
 def test_receipts_changes_and_histories(books: Notebook) -> None:
-    september = {"from_": "2026-09", "to": "2026-10"}
+    september: dict[str, Any] = {"from_": "2026-09", "to": "2026-10"}
     roles = [(row["id"], row["role"], row["bookings"]) for row in books.explain("bookings", **september).rows]
     assert ("2", "counted", Decimal("11500.00")) in roles
     assert ("3", "excluded", None) in roles
+    one = [row for page in books.pages("bookings", page_size=1, **september) for row in page.rows]
+    assert sorted((row["id"], row["role"], row["bookings"]) for row in one) == sorted(roles)
+    first = books.explain("bookings", page_size=1, **september).told
+    assert books.explain("bookings", after=first["next"], as_of=first["cut"]["position"], **september).rows == one[1:]
     assert books.changes("bookings", known_from="2026-10-01", **september)["difference"] == "-8000.00"
     assert [event["id"] for event in books.history("deal", "D-1")["events"]] == ["1", "2"]
 

@@ -148,10 +148,10 @@ class TestEveryKpi:
         asker = february.books.asker(february.books.cut(None))
         answered = asker.answer(asked)
 
-        evidence = Receipts(february.books.query, asker, asked).evidence(*one_cell(answered))
+        contributions = Receipts(asker, asked).contributions(february.books.query, *one_cell(answered))
 
         for part in asked.kpi.parts:
-            added = sum((each.get(part.name, Fraction(0)) for each in evidence.contributions.values()), Fraction(0))
+            added = sum((each.get(part.name, Fraction(0)) for each in contributions.values()), Fraction(0))
             value = answered.rows[0].parts[part.name]
             if part.special in ("lifespan", "days", "days_gone") or part.stat in ("median", "p90"):
                 continue
@@ -251,6 +251,34 @@ class TestExcluded:
         assert reasons(explain(new.books, cell("revenue"))) == {
             "fulfils": "fulfils a deal and adds no revenue of its own"
         }
+
+    def test_an_order_that_fulfils_a_deal_counts_where_its_cost_does(self, company: New) -> None:
+        new = company(
+            [
+                on("02-02", DealWon, deal_id="D-1", amount="90.00"),
+                on("02-03", OrderPlaced, "fulfils", order_id="O-1", deal_id="D-1", amount="90.00", cost="40.00"),
+            ]
+        )
+        receipt = explain(new.books, cell("gross_profit"))
+        assert reasons(receipt) == {}
+        added = {event["id"]: event["contribution"] for event in receipt["events"]}
+        assert added["fulfils"] == {"cost": "40.00"}
+
+    def test_what_was_taken_back_adds_nothing_to_a_median(self, company: New) -> None:
+        new = company(
+            [
+                on("02-02", DealCreated, deal_id="D-1", stage="a"),
+                on("02-04", DealWon, "win", deal_id="D-1"),
+                on("02-05", DealReopened, "back", deal_id="D-1", stage="a"),
+                on("02-02", DealWon, "ghost", deal_id="D-2"),
+                on("02-06", EventVoided, source=SOURCE, id="ghost"),
+            ]
+        )
+        receipt = explain(new.books, cell("sales_cycle_days/median"))
+        added = {event["id"]: event["contribution"] for event in receipt["events"] if event["role"] == "counted"}
+        days = 2 * 86_400_000
+        assert added == {"win": {"median_ms": days, "n": 1}, "back": {"median_ms": -days, "n": -1}}
+        assert receipt["counted"] == 2
 
     def test_touchpoints_that_a_machine_sent(self, company: New) -> None:
         new = company([on("02-02", TouchpointLogged, "call"), on("02-03", TouchpointLogged, "mailing", automated=True)])

@@ -5,12 +5,14 @@ import { kpiName, quarters, shown, t, title, when } from "./words.js";
 const DAY_MS = 864e5;
 const MOST = 50;
 
-function listing(headings, rows) {
+// A table of the first rows, and how many there are in all.
+function listing(headings, rows, all = rows.length) {
   const head = make("tr", "", ...headings.map((heading) => make("th", "", t(heading))));
   [...head.children].forEach((cell) => { cell.scope = "col"; });
   const body = rows.slice(0, MOST).map((row) => make("tr", "", ...row.map((text) => make("td", "", text))));
   const table = make("table", "", make("thead", "", head), make("tbody", "", ...body));
-  return scrolling(table, ...(rows.length > MOST ? [make("p", "quiet", `+ ${rows.length - MOST} ${t("more")}`)] : []));
+  const more = all - Math.min(rows.length, MOST);
+  return scrolling(table, ...(more > 0 ? [make("p", "quiet", `+ ${more} ${t("more")}`)] : []));
 }
 
 function scrolling(...inside) {
@@ -45,11 +47,13 @@ export async function receipt(tile, row) {
     const counted = told.events.filter((event) => event.role === "counted");
     const line = (event) => [when(event.time, state.frame.zone), event.type, event.entity, `${event.source} ${event.id}`,
       event.reason ?? Object.entries(event.contribution).map(([name, value]) => `${name} ${value}`).join(", ")];
-    body.replaceChildren(section(`${t("Counted")} (${counted.length})`, listing(["occurred", "event", "entity", "source and id", "amount"], counted.map(line))));
+    body.replaceChildren(section(`${t("Counted")} (${told.counted})`,
+      listing(["occurred", "event", "entity", "source and id", "amount"], counted.map(line), told.counted)));
     if (told.excluded.length) {
       body.append(section(`${t("Left out")} (${told.excluded.length})`,
         listing(["occurred", "event", "entity", "source and id", "reason"], told.excluded.map(line))));
     }
+    if (told.next !== null) body.append(make("p", "quiet", t("The receipt is long: salestream explain lists all of it, page by page.")));
     await before(body, tile, ask);
   } catch (error) {
     body.append(make("p", "bad", error.status === 403 ? t("This link shows boards only.") : error.message));

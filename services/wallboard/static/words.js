@@ -26,6 +26,7 @@ const WORDS = {
   holds: "成立", broken: "不成立", laws: "账目恒等式", Monday: "周一", Tuesday: "周二", Wednesday: "周三", Thursday: "周四",
   Friday: "周五", Saturday: "周六", Sunday: "周日", "to date": "累计", connected: "已连接", "The board is live again.": "看板已恢复实时。",
   "The connection is lost; the numbers may be old.": "连接已断开，数字可能已过时。", "Keys: ← → boards, P play, R rotate, L language, T theme, S sound": "快捷键：← → 切换看板，P 回放，R 轮播，L 语言，T 主题，S 声音",
+  "The receipt is long: salestream explain lists all of it, page by page.": "凭据较长：用 salestream explain 可逐页查看全部。",
   OK: "确定", "new entry": "新上榜", "Nothing was told yet.": "尚未收到任何事件。",
 };
 const ACRONYMS = { cac: "CAC", clv: "CLV", csat: "CSAT", nps: "NPS", "clv to cac": "CLV to CAC" };

@@ -159,6 +159,23 @@ def test_a_receipt_lists_what_counts_and_what_does_not(told: Run) -> None:
     assert "Of the same histories, adding nothing (1)\n" in out
 
 
+def test_a_large_receipt_comes_in_pages_and_says_how_to_go_on(told: Run) -> None:
+    asked = ("explain", "bookings", "--from", "2026-09", "--page-size", "1")
+    first = told(*asked).out
+    assert "Counted (1)\n" in first
+    assert "Of the same histories" not in first
+    page = told(*asked, "--json").json
+    position, after = str(page["cut"]["position"]), page["next"]
+    assert f"A page of 1 events; the next one: the same with --as-of {position} --after {after}\n" in first
+    second = told(*asked, "--as-of", position, "--after", after)
+    assert "Counted (1)\n" in second.out
+    assert "Of the same histories, adding nothing (1)\n" in second.out
+    refused = told(*asked, "--after", "tomorrow")
+    assert refused.code == 2
+    assert "after 'tomorrow' is no page; allowed: what the page before says in next" in refused.err
+    assert told(*asked[:-1], "0").code == 2
+
+
 def test_a_voided_event_is_left_out_with_the_reason(told: Run) -> None:
     out = told("explain", "bookings", "--as-of", "4").out
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -183,6 +184,37 @@ def test_a_receipt_a_change_and_a_history(get: Get) -> None:
     change = get("/api/kpis/bookings/changes?from=2026-02&to=2026-03&known_from=16").json()
     assert sum(float(cause["effect"]) for cause in change["causes"]) == pytest.approx(float(change["difference"]))
     assert get("/api/history/deal/D-1").json()["id"] == "D-1"
+
+
+def test_a_receipt_comes_in_pages_at_one_cut(get: Get) -> None:
+    path = "/api/kpis/bookings/explain?from=2026-02&to=2026-03"
+    whole, answer = get(path).json(), get(path + "&page_size=3")
+    assert (whole["next"], "link" in get(path).headers) == (None, False)
+    listed, sizes = [], []
+    while True:
+        page = answer.json()
+        listed += page["events"] + page["excluded"]
+        sizes.append(len(page["events"] + page["excluded"]))
+        assert page["counted"] == whole["counted"] == sum(each["role"] == "counted" for each in whole["events"])
+        assert (page["next"] is None) == ("next" not in answer.links)
+        if page["next"] is None:
+            break
+        assert f"as_of={whole['cut']['position']}" in answer.links["next"]["url"]
+        answer = get(answer.links["next"]["url"])
+    position = itemgetter("position")
+    assert sorted(listed, key=position) == sorted(whole["events"] + whole["excluded"], key=position)
+    assert set(sizes[:-1]) == {3}
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "allowed"),
+    [("page_size=0", "page_size", "1 to 100000"), ("page_size=x", "page_size", "1 to 100000"),
+     ("after=soon", "after", "what the page before says in next"), ("page=2", "page", "page_size, after")],
+)  # fmt: skip
+def test_a_page_of_a_receipt_that_is_none_is_told(get: Get, more: str, field: str, allowed: str) -> None:
+    answer = get(f"/api/kpis/bookings/explain?{more}")
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert allowed in answer.json()["detail"]
 
 
 def test_a_receipt_says_in_chinese_why_an_event_is_left_out(get: Get) -> None:

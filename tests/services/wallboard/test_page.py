@@ -51,6 +51,15 @@ def test_a_number_opens_its_receipt(page: Page) -> None:
     expect(receipt).to_contain_text("new facts", timeout=15_000)
 
 
+def test_a_long_receipt_says_that_there_are_more(page: Page) -> None:
+    page.route("**/explain?*", lambda route: route.continue_(url=f"{route.request.url}&page_size=1"))
+    page.locator(value(page)).click()
+    receipt = page.locator("#receipt")
+    expect(receipt).to_contain_text("Counted (1)", timeout=15_000)
+    expect(receipt).to_contain_text("salestream explain lists all of it, page by page.")
+    expect(receipt).to_contain_text("a month earlier", timeout=15_000)
+
+
 def test_a_receipt_in_chinese_tells_the_definition_in_chinese(page: Page) -> None:
     page.keyboard.press("l")
     page.locator(value(page)).click()
