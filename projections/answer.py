@@ -1,6 +1,7 @@
 """Answers as they leave: money as decimal strings, counts as integers, ratios as numbers. Rounded here only."""
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +10,6 @@ from events.envelope import to_text
 from events.words import major
 from projections.ask import Answered, Row
 from projections.catalogue import BY_ID
-from projections.exact import Fraction
 from projections.formula import Undefined, Unit, Value
 from projections.kpi import Kpi
 from projections.plan import REST

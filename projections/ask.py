@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import accumulate, product
 from math import isfinite
 from typing import Any, Final
@@ -11,7 +12,6 @@ from projections.attainment import OF_TARGETS, Goals
 from projections.belonging import of_reps
 from projections.catalogue import BY_ID
 from projections.definitions import Calendar, Definitions
-from projections.exact import Fraction
 from projections.formula import RANKED, Part, Undefined, Value, Window, read_together
 from projections.periods import FOREVER, Period, TooManyPeriods, apart, earlier, moment, periods
 from projections.plan import RATED, REST, Planner, Span, spans

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
 from projections.catalogue import BY_ID
 from projections.definitions import Definitions
-from projections.exact import Fraction
 from projections.formula import Undefined, Value
 from projections.kpi import Kpi
 from projections.periods import FOREVER, Period, add_months

@@ -7,6 +7,7 @@ the number after it less the number before it, so nothing is left over, whatever
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Final
 
 from events.corrections import EventVoided
@@ -14,7 +15,6 @@ from events.deals import DealReopened, DealUpdated
 from events.envelope import Fact
 from projections.ask import Asker, Cell, Run
 from projections.definitions import Definitions
-from projections.exact import Fraction
 from projections.formula import RANKED, Undefined, Value
 from projections.question import BadQuestion, Question
 from projections.receipt import Receipts
@@ -51,7 +51,7 @@ class Cause:
     """What one cause did to the number, to its parts, and through which events."""
 
     name: str
-    effect: Fraction = field(default_factory=Fraction)
+    effect: Fraction = Fraction(0)
     parts: dict[str, Fraction] = field(default_factory=dict)
     events: Deltas = field(default_factory=dict)
 

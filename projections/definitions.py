@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from typing import Final
@@ -18,7 +19,6 @@ from events.envelope import Fact, to_moment, to_ms, to_text
 from events.people import RepAssigned, RepLeft
 from events.planning import CalendarDefined, FxRateSet, PipelineDefined
 from projections.books.shelf import order
-from projections.exact import Fraction
 from projections.exchange import ALWAYS_MS, Fx, Rates, by_moment, by_period, unconverted
 
 KINDS: Final = ("calendar", "rates", "pipeline", "rep", "voiding")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from events.activities import TouchpointLogged
@@ -14,7 +15,6 @@ from events.orders import OrderPlaced
 from events.samples import sample
 from events.spend import SpendRecorded
 from events.surveys import SurveyAnswered
-from projections.exact import Fraction
 from projections.question import Question, question
 
 

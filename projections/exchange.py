@@ -1,12 +1,12 @@
 """Exchange rates as a question wants them: of the day, of the period, of the plan, or none at all."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Final, Literal
 
 from events.currencies import EXPONENTS
 from events.envelope import Fact
 from events.planning import FxRateSet
-from projections.exact import Fraction
 
 Fx = Literal["day", "period", "plan", "none"]
 ALWAYS_MS: Final = -(10**15)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final, Literal
 
-from projections.exact import Fraction
 from projections.sources import Source
 
 Unit = Literal["money", "count", "ratio", "days", "minutes", "per_day", "score", "ms", "any"]

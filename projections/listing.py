@@ -6,10 +6,10 @@ is reckoned in whole numbers over one denominator for each part.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import lcm
 from typing import Any, Final
 
-from projections.exact import Fraction
 from projections.formula import Unit
 from projections.plan import Select
 from projections.sources import Source

@@ -6,13 +6,13 @@ are; putting windows together from these sums is exact and left to ``projections
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 from math import lcm
 from typing import Any, Final
 
 from events.currencies import EXPONENTS
 from projections.definitions import Calendar, Definitions
-from projections.exact import Fraction
 from projections.formula import Part
 from projections.lookup import Steps, held, steps, text_of
 from projections.periods import FOREVER, Period, a_year_before, days_before, wall_ms

@@ -1,10 +1,10 @@
 """Reps in place: the working days that each was there, by periods and cells."""
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from projections.attainment import Place
 from projections.definitions import Calendar, Definitions, Stint
-from projections.exact import Fraction
 from projections.formula import Value
 from projections.periods import FOREVER
 from projections.plan import Span

@@ -4,11 +4,11 @@ Folding the listed events alone gives the number again.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import lcm
 from typing import Final
 
 from projections.ask import Answered, Asker, Cell, Run
-from projections.exact import Fraction
 from projections.formula import Part, Undefined, Value
 from projections.listing import Added, Branch, Contributions, Listing
 from projections.periods import Period

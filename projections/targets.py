@@ -8,13 +8,13 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
 from events.currencies import EXPONENTS
 from events.planning import TargetSet
 from projections.definitions import Calendar, Definitions
-from projections.exact import Fraction
 from projections.formula import Undefined, Value
 from projections.kpi import Kpi
 

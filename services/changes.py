@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from events.codec import UnknownEvent, read
@@ -10,7 +11,6 @@ from projections.answer import cut_json, definition, parts_json, shown, units_of
 from projections.ask import Asker, Cell, Run
 from projections.changes import Cause, Change, Look, Restated, causes, changed, steps
 from projections.definitions import Definitions
-from projections.exact import Fraction
 from projections.question import BadQuestion, Question
 from services.books import Books
 from services.journal.port import Cut

@@ -25,7 +25,7 @@ MAX_FUNCTION_LINES = 60
 # What a pure package may import beside the standard library.
 ALLOWED_IMPORTS = {
     "events": {"events", "pydantic", "pydantic_core", "msgspec", "annotated_types", "typing_extensions"},
-    "projections": {"projections", "events", "msgspec", "quicktions"},
+    "projections": {"projections", "events", "msgspec"},
 }
 # Modules of the standard library that reach the disk, the network, other processes, the clock or chance.
 OUTSIDE_WORLD = set(

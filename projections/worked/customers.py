@@ -1,10 +1,10 @@
 """Worked examples: customers."""
 
+from fractions import Fraction
 from typing import Final
 
 from events.customers import CustomerReturned
 from events.samples import sample
-from projections.exact import Fraction
 from projections.example import Example, churned, on, order, spend, won
 
 _LIFE: Final = (order("2026-03-05", "O-1", "20000.00", "C-1"), spend("2026-03-02", "marketing", "500.00"))

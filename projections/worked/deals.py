@@ -1,10 +1,10 @@
 """Worked examples: deals."""
 
+from fractions import Fraction
 from typing import Final
 
 from events.deals import DealReopened
 from events.samples import sample
-from projections.exact import Fraction
 from projections.example import Example, created, lead, lost, on, touched, won
 
 _TWO_WINS: Final = (won("2026-03-02", "D-1", "60000.00"), won("2026-03-20", "D-2", "40000.00"))

@@ -1,10 +1,10 @@
 """Worked examples: leads."""
 
+from fractions import Fraction
 from typing import Final
 
 from events.leads import LeadQualified
 from events.samples import sample
-from projections.exact import Fraction
 from projections.example import Example, created, lead, on, touched, won
 
 _ANSWERED: Final = (

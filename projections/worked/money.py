@@ -1,11 +1,11 @@
 """Worked examples: money."""
 
+from fractions import Fraction
 from typing import Final
 
 from events.deals import DealReopened
 from events.orders import OrderRefunded
 from events.samples import sample
-from projections.exact import Fraction
 from projections.example import Example, on, order, spend, won
 
 _YEAR: Final = (

@@ -1,10 +1,10 @@
 """Worked examples: people."""
 
+from fractions import Fraction
 from typing import Final
 
 from events.people import RepAssigned, TrainingCompleted
 from events.samples import sample
-from projections.exact import Fraction
 from projections.example import Example, answer, on, touched, won
 
 EXAMPLES: Final[dict[str, Example]] = {

@@ -1,11 +1,11 @@
 """Worked examples: the pipeline."""
 
+from fractions import Fraction
 from typing import Final
 
 from events.deals import DealUpdated
 from events.planning import PipelineDefined
 from events.samples import sample
-from projections.exact import Fraction
 from projections.example import Example, created, lost, moved, on, won
 
 _PIPELINE: Final = on(

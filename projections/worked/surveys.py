@@ -1,8 +1,8 @@
 """Worked examples: surveys."""
 
+from fractions import Fraction
 from typing import Final
 
-from projections.exact import Fraction
 from projections.example import Example, answer
 
 _ASKED: Final = (("5", "P-1"), ("5", "P-2"), ("4", "P-3"), ("4", "P-4"), ("3", "P-5"))

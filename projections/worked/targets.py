@@ -1,10 +1,10 @@
 """Worked examples: targets."""
 
+from fractions import Fraction
 from typing import Final
 
 from events.planning import CalendarDefined, TargetSet
 from events.samples import sample
-from projections.exact import Fraction
 from projections.example import Example, created, on, order, won
 
 _TARGET: Final = on("2026-02-20", sample(TargetSet, kpi="revenue", period="2026-03", value="100000"))

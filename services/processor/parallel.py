@@ -32,6 +32,8 @@ RANGE: Final = 10_000
 BLOCK: Final = 4 * RANGE
 """Events that are written in one go, where so many are there: of half as many, writing and merging take a third longer,
 and merging more memory."""
+MANY: Final = 50
+"""So many blocks are merged at once, which takes some 10 MiB for each; what is left in the end is, too."""
 AHEAD: Final = 3
 """Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""
 PAUSE_S: Final = 1.0
@@ -132,7 +134,7 @@ class ParallelPoster(Closing):
 
     def _write_all(self) -> None:
         """The life of the writing thread."""
-        self._store.merge_many()
+        self._store.merge(MANY)
         try:
             self._write_blocks()
         finally:

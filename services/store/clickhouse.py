@@ -31,8 +31,6 @@ from services.store.sets import LEDGER, SCRATCH, Sets
 _ENTRY: Final = "position, recorded_ms, source, id, type, at_ms, entity, body"
 AS_IT_IS: Final = {"optimize_on_insert": 0}
 """No line stands twice in what is written at once, so the engine need not look for doubles in it: half of the work."""
-MANY: Final = 50
-"""So many pieces are merged at once, which takes some 10 MiB for each, where all is written in one go."""
 _ENDING: Final = re.compile(rf"\b({'|'.join(LEDGER)})$", re.MULTILINE)
 """The name of a ledger table at the end of a line, as a statement that makes or changes it has it."""
 
@@ -343,17 +341,10 @@ class ClickHouseStore:
         exchanges = self._origin._exchanges
         return None if exchanges % 2 else str(exchanges)
 
-    def merge_many(self) -> None:
-        """Merge pieces only where there are ``MANY``, until ``merge``: few at a time are written again and again."""
-        self._merge_from(MANY)
-
-    def merge(self) -> None:
-        """Let the engine merge pieces as it likes, as it does from the start."""
-        self._merge_from(0)
-
-    def _merge_from(self, pieces: int) -> None:
+    def merge(self, at_once: int = 0) -> None:
+        """Let the engine merge pieces, as it likes, or only so many ``at_once``: few are written again and again."""
         for table in ("postings", "history"):
-            self._command(f"ALTER TABLE {{{table}}} MODIFY SETTING min_parts_to_merge_at_once = {pieces}", {})
+            self._command(f"ALTER TABLE {{{table}}} MODIFY SETTING min_parts_to_merge_at_once = {at_once}", {})
 
     def tidy(self) -> None:
         """Merge what a long stretch of writing left in many pieces: questions read one piece faster."""

@@ -394,11 +394,8 @@ class ServerStore(ClickHouseStore):
     def reading(self) -> str | None:
         return self._sets.reading()
 
-    def merge_many(self) -> None:
+    def merge(self, at_once: int = 0) -> None:
         """A server has its own mind about merges."""
-
-    def merge(self) -> None:
-        """As it does."""
 
     def tidy(self) -> None:
         """A server merges parts by itself, of all tenants, when it has time."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
@@ -15,7 +16,6 @@ from events.planning import PipelineDefined, TargetSet
 from events.vocabulary import BY_TYPE
 from projections.books.shelf import order
 from projections.definitions import KINDS, Calendar, Definitions
-from projections.exact import Fraction
 from projections.periods import Period
 from services.books import Books
 from services.journal.port import Cut

@@ -6,6 +6,7 @@ draws. So everything that a board wants is known before anything is asked.
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 from events.envelope import to_text
@@ -13,7 +14,6 @@ from events.words import major
 from projections.answer import shown
 from projections.ask import Row
 from projections.catalogue import BY_ID
-from projections.exact import Fraction
 from projections.formula import Formula, Part, Undefined, Value
 from projections.kpi import Kpi
 from projections.periods import Period, periods, running

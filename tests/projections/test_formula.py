@@ -1,5 +1,6 @@
 """Formulas: exact, undefined as soon as a part is, and spelled out."""
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -7,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.catalogue import BY_ID
-from projections.exact import Fraction
 from projections.formula import Constant, Formula, Inverse, Part, Undefined, Value
 
 WON, LOST, SPARE = Part(name="won"), Part(name="lost"), Part(name="spare")

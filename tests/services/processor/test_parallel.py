@@ -17,7 +17,6 @@ from services.processor.parallel import HelperFailed, ParallelPoster, post_paral
 from services.processor.poster import Poster
 from services.replay.digest import ledger_digest
 from services.replay.verify import broken_laws
-from services.store import clickhouse
 from services.store.clickhouse import ClickHouseStore
 from tests.oracle.real_path import NOW_MS, Company
 from tests.services.processor.stories import deal, newer, story
@@ -160,7 +159,7 @@ class TestTheSame:
     def test_of_very_many_pieces_the_engine_merges_some_before(
         self, company: New, journal_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(clickhouse, "MANY", 6)
+        monkeypatch.setattr(parallel, "MANY", 6)
         new, seen = company().tell(STORY), []
 
         def wait(events: int) -> None:
@@ -177,7 +176,7 @@ class TestTheSame:
 
     def test_what_a_killed_poster_left_is_merged_as_ever(self, company: New) -> None:
         new = company()
-        new.store.merge_many()
+        new.store.merge(50)
 
         new.store.recover(new.tenant)
 
