@@ -82,7 +82,8 @@ def currency_of(answered: Answered, cell: Sequence[str | None]) -> str:
 
 def units_of(question: Question, cell: Sequence[str | None]) -> Mapping[str, Unit]:
     """The unit of each part of a cell: of what a target is set for, that of its KPI."""
-    return _units(question.kpi.id, cell[question.by.index("kpi")] if "kpi" in question.by else None)
+    about = dict(zip(question.by, cell, strict=False)).get("kpi") if "kpi" in question.by else None
+    return _units(question.kpi.id, about)
 
 
 @lru_cache(maxsize=256)
