@@ -30,10 +30,10 @@ from services.store.clickhouse import ClickHouseStore
 RANGE: Final = 10_000
 """Positions that are posted in one go."""
 BLOCK: Final = 4 * RANGE
-"""Events that are written in one go, where so many are there: of half as many, writing and merging take a third longer,
-and merging more memory."""
+"""Events that are written in one go, where so many are there: of half as many, writing and merging take a sixth longer,
+and more memory."""
 MANY: Final = 50
-"""So many blocks are merged at once, which takes some 10 MiB for each; what is left in the end is, too."""
+"""So many blocks are merged at once, which takes memory for each; what is left in the end is, too."""
 AHEAD: Final = 3
 """Ranges that a helper may be ahead of the slowest one: the rest waits in it, and not here."""
 PAUSE_S: Final = 1.0
